@@ -1,0 +1,8 @@
+// The main function of every test binary; also the home of their shared precompiled header.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+int main(int argc, char** argv) {
+  testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,142 @@
+#include "ess_core/device/device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace ess {
+namespace {
+
+constexpr std::int64_t page_tokens = 64;
+
+// Bytes that the sparse pool needs beside its rows: a 16-bit slot per token (32-bit beyond 65,535 slots), and
+// per slot its token, its stamp and its two neighbours in use order.
+std::int64_t pool_bytes(const memory_layout& l) {
+  if (l.pool_slots == 0) return 0;
+  const std::int64_t slot_bytes = l.pool_slots <= 65535 ? 2 : 4;
+  return l.model.layers * (l.map_tokens * slot_bytes + l.pool_slots * (4 + 4 + 2 * 4));
+}
+
+// Rows that one seat can ask for in a step: the union over its query tokens, and the new tokens themselves.
+std::int64_t step_rows(const memory_layout& l) {
+  return l.shape.query_tokens * (l.model.top_k + std::int64_t{1});
+}
+
+}  // namespace
+
+std::string_view to_string(memory_tier tier) { return tier == memory_tier::device ? "device" : "host"; }
+
+std::string_view to_string(clock_kind clock) {
+  switch (clock) {
+    case clock_kind::wall:
+      return "wall";
+    case clock_kind::cuda_event:
+      return "cuda_event";
+    case clock_kind::virtual_clock:
+      return "virtual";
+  }
+  return "?";
+}
+
+out_of_memory::out_of_memory(memory_tier t, std::string_view what, byte_count a, byte_count u, byte_count b)
+    : std::runtime_error(fmt::format("{} tier: {} needs {} where {} of {} are left", ess::to_string(t), what,
+                                     ess::to_string(a), ess::to_string(b - u), ess::to_string(b))),
+      tier(t),
+      asked(a),
+      used(u),
+      budget(b) {}
+
+memory_tier buffer_tier(buffer_id buffer) {
+  return buffer == buffer_id::host_latents ? memory_tier::host : memory_tier::device;
+}
+
+byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
+  const model_dims& m = l.model;
+  const std::int64_t lanes = std::int64_t{l.shape.seats} * l.shape.query_tokens;
+  const std::int64_t row = m.latent_row_bytes().value;
+  const std::int64_t key = m.index_key_bytes().value;
+  constexpr std::int64_t f32 = 4;
+  switch (buffer) {
+    case buffer_id::seats:
+      return {l.shape.seats * static_cast<std::int64_t>(sizeof(seat_state))};
+    case buffer_id::hidden:
+      return {lanes * m.hidden * f32};
+    case buffer_id::q_resid:
+      return {lanes * m.q_lora * f32};
+    case buffer_id::index_query:
+      return {lanes * m.index_heads * m.index_dim};
+    case buffer_id::index_weight:
+      return {lanes * m.index_heads * f32};
+    case buffer_id::index_key_new:
+      return {lanes * key};
+    case buffer_id::index_keys:
+      return {m.layers * l.index_tokens * key};
+    case buffer_id::scores:
+      return {lanes * l.max_context * f32};
+    case buffer_id::selected:
+      return {m.layers * lanes * m.top_k * 4};
+    case buffer_id::query:
+      return {lanes * m.heads * m.absorbed_dim() * f32};
+    case buffer_id::latent_new:
+      return {m.layers * lanes * row};
+    case buffer_id::latents:
+      return {l.latent_copies * l.device_rows * row};
+    case buffer_id::staging:
+      return {l.staging_rows * row};
+    case buffer_id::host_latents:
+      return {m.layers * l.host_rows * l.host_row_pitch};
+    case buffer_id::pool:
+      return {pool_bytes(l)};
+    case buffer_id::locations:
+      return {lanes * m.top_k * 4};
+    case buffer_id::misses:
+      return {l.shape.seats * (step_rows(l) * 8 + 8)};
+    case buffer_id::counters:
+      return {m.layers * l.shape.seats * static_cast<std::int64_t>(sizeof(row_counters))};
+    case buffer_id::attention:
+      return {2 * lanes * m.heads * m.kv_lora * f32};
+    case buffer_id::lse:
+      return {2 * lanes * m.heads * f32};
+    case buffer_id::expert_choice:
+      return {m.moe.experts > 0 ? lanes * m.moe.top_k * 8 : 0};
+    case buffer_id::expert_input:
+    case buffer_id::expert_output:
+      return {m.moe.experts > 0 ? lanes * m.moe.top_k * m.hidden * f32 : 0};
+  }
+  return {};
+}
+
+std::vector<memory_item> memory_items(const memory_layout& l) {
+  const auto bytes = [&](buffer_id buffer) { return buffer_bytes(l, buffer); };
+  const std::int64_t lanes = std::int64_t{l.shape.seats} * l.shape.query_tokens;
+  // Scratch of projections and feed-forward: the widest of them, in and out.
+  const std::int64_t widest = std::max({2 * l.model.dense_width, l.model.heads * l.model.query_dim(),
+                                        l.model.heads * l.model.v, l.model.hidden});
+  byte_count activations{2 * lanes * widest * 4};
+  for (const buffer_id buffer :
+       {buffer_id::seats, buffer_id::hidden, buffer_id::q_resid, buffer_id::index_query,
+        buffer_id::index_weight, buffer_id::index_key_new, buffer_id::scores, buffer_id::selected,
+        buffer_id::query, buffer_id::latent_new, buffer_id::locations, buffer_id::misses, buffer_id::counters,
+        buffer_id::attention, buffer_id::lse, buffer_id::expert_choice, buffer_id::expert_input,
+        buffer_id::expert_output}) {
+    activations += bytes(buffer);
+  }
+  return {{"weights", memory_tier::device, byte_count{l.model.parameters() * 4}},
+          {"activations", memory_tier::device, activations},
+          {"indexer keys", memory_tier::device, bytes(buffer_id::index_keys)},
+          {"latent rows", memory_tier::device, bytes(buffer_id::latents)},
+          {"staging rows", memory_tier::device, bytes(buffer_id::staging)},
+          {"pool maps", memory_tier::device, bytes(buffer_id::pool)},
+          {"latent store", memory_tier::host, bytes(buffer_id::host_latents)}};
+}
+
+byte_count total(const std::vector<memory_item>& items, memory_tier tier) {
+  byte_count sum;
+  for (const memory_item& item : items) {
+    if (item.tier == tier) sum += item.bytes;
+  }
+  return sum;
+}
+
+}  // namespace ess

@@ -1,0 +1,138 @@
+// What a device is to the engine: memory in two tiers, and something that executes step programs.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ess_core/base/units.h"
+#include "ess_core/model/dims.h"
+#include "ess_core/step/operation.h"
+#include "ess_core/step/program_builder.h"
+
+namespace ess {
+
+enum class memory_tier : std::uint8_t { device, host };
+// What a time was taken with. A virtual time never poses as a measured one.
+enum class clock_kind : std::uint8_t { wall, cuda_event, virtual_clock };
+
+[[nodiscard]] std::string_view to_string(memory_tier tier);
+[[nodiscard]] std::string_view to_string(clock_kind clock);
+
+// The link between the tiers, where the device has to imitate it (the CPU device: both tiers are one DRAM).
+struct link_settings {
+  bool paced = false;
+  double gather_gb_per_s = 0;  // rows gathered by one kernel
+  double copy_gb_per_s = 0;    // large blocks by copy engine
+  double call_us = 0;          // cost of one copy call
+
+  friend bool operator==(const link_settings&, const link_settings&) = default;
+};
+
+// Everything a device allocates for a batch.
+struct memory_layout {
+  model_dims model;
+  batch_shape shape;
+  token_id max_context = 0;       // longest request, its last token included
+  std::int64_t index_tokens = 0;  // per layer, all requests, whole pages of 64
+  std::int64_t device_rows = 0;   // per copy of `latents`, all requests
+  std::int32_t latent_copies = 0;
+  std::int64_t staging_rows = 0;
+  std::int64_t host_rows = 0;       // per layer
+  std::int32_t host_row_pitch = 0;  // bytes from one host row to the next, >= row
+  std::int64_t pool_slots = 0;      // per layer; 0 = no pool
+  std::int64_t map_tokens = 0;      // per layer; tokens that the pool's map covers
+};
+
+struct memory_item {
+  std::string_view what;  // "weights", "indexer keys", "latents", ...
+  memory_tier tier = memory_tier::device;
+  byte_count bytes;
+};
+
+// What a request occupies and where it stands. Written before each step.
+struct seat_state {
+  std::int32_t active = 0;
+  request_id request = -1;
+  token_id position = 0;         // of the first query token of this step
+  std::int32_t new_tokens = 0;   // appended in this step; 0 during warm-up
+  std::int64_t index_base = 0;   // first token of its extent in index_keys, multiple of 64
+  std::int64_t device_base = 0;  // first row in `latents`
+  std::int64_t device_rows = 0;
+  std::int64_t staging_base = 0;
+  std::int64_t host_base = 0;  // first row in the host store
+  std::int64_t map_base = 0;   // first token in the pool's map
+};
+
+// Per layer and seat, of one step. asked = hits + misses counts distinct rows; rows_in and rows_out crossed
+// the link.
+struct row_counters {
+  std::int32_t asked = 0;
+  std::int32_t hits = 0;
+  std::int32_t misses = 0;
+  std::int32_t rows_in = 0;
+  std::int32_t rows_out = 0;
+};
+
+struct op_timing {
+  microseconds start{};  // since the step began
+  microseconds end{};
+};
+
+struct step_timing {
+  microseconds total{};
+  std::vector<op_timing> operations;  // one for each of the program
+  microseconds link_late{};           // what a paced link could not keep up with, after crediting
+};
+
+class out_of_memory : public std::runtime_error {
+ public:
+  out_of_memory(memory_tier tier, std::string_view what, byte_count asked, byte_count used,
+                byte_count budget);
+  memory_tier tier;
+  byte_count asked, used, budget;
+};
+
+// A device was asked for something it has no code for.
+class unsupported : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class device {
+ public:
+  // Called after an operation, before any that waits for it: the one time when its results are surely still
+  // there.
+  using probe = std::function<void(const operation&)>;
+
+  device() = default;
+  device(const device&) = delete;
+  device& operator=(const device&) = delete;
+  virtual ~device() = default;
+
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual clock_kind clock() const = 0;
+  // Allocates all buffers of `layout` and makes the weights of `seed`. Throws out_of_memory.
+  virtual void allocate(const memory_layout& layout, std::uint64_t seed) = 0;
+  // Set-up and inspection; not timed, not to be called while a step runs (a probe may read).
+  virtual void write(buffer_id buffer, std::int64_t offset, std::span<const std::byte> bytes) = 0;
+  virtual void read(buffer_id buffer, std::int64_t offset, std::span<std::byte> bytes) const = 0;
+  // Empties the pool of one seat in every layer.
+  virtual void reset_pool(std::int32_t seat, const seat_state& state) = 0;
+  // Executes once. Throws unsupported before anything ran if the program has an operation it cannot do.
+  virtual step_timing run(const step_program& program, const probe& after = {}) = 0;
+};
+
+// The list of allocations that `layout` stands for: what `plan` prints and every device allocates.
+[[nodiscard]] std::vector<memory_item> memory_items(const memory_layout& layout);
+[[nodiscard]] byte_count total(const std::vector<memory_item>& items, memory_tier tier);
+// Bytes of one buffer; 0 for those a layout does not use.
+[[nodiscard]] byte_count buffer_bytes(const memory_layout& layout, buffer_id buffer);
+[[nodiscard]] memory_tier buffer_tier(buffer_id buffer);
+
+}  // namespace ess

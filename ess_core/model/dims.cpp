@@ -1,0 +1,40 @@
+#include "ess_core/model/dims.h"
+
+#include <cmath>
+
+namespace ess {
+
+double model_dims::softmax_scale() const {
+  const double plain = 1.0 / std::sqrt(static_cast<double>(query_dim()));
+  if (rotary.factor <= 1.0) return plain;
+  const double mscale = 0.1 * std::log(rotary.factor) + 1.0;
+  return plain * mscale * mscale;
+}
+
+byte_count model_dims::latent_row_bytes() const { return {kv_lora + 4 * ((kv_lora + 127) / 128) + 2 * rope}; }
+
+byte_count model_dims::index_key_bytes() const { return {index_dim + 4}; }
+
+std::int64_t model_dims::attention_parameters() const {
+  const std::int64_t h = hidden;
+  const std::int64_t query = h * q_lora + std::int64_t{q_lora} * heads * query_dim();
+  const std::int64_t latent = h * absorbed_dim();
+  const std::int64_t absorb = std::int64_t{heads} * kv_lora * (nope + v);
+  const std::int64_t out = std::int64_t{heads} * v * h;
+  const std::int64_t index = std::int64_t{q_lora} * index_heads * index_dim + h * index_dim + h * index_heads;
+  return query + latent + absorb + out + index;
+}
+
+std::int64_t model_dims::feed_forward_parameters(int layer) const {
+  if (!is_moe_layer(layer)) return 3 * std::int64_t{hidden} * dense_width;
+  const std::int64_t expert = 3 * std::int64_t{hidden} * moe.width;
+  return expert * (moe.experts + moe.shared_experts) + std::int64_t{hidden} * moe.experts;
+}
+
+std::int64_t model_dims::parameters() const {
+  std::int64_t sum = 0;
+  for (int layer = 0; layer < layers; ++layer) sum += attention_parameters() + feed_forward_parameters(layer);
+  return sum;
+}
+
+}  // namespace ess

@@ -1,0 +1,71 @@
+// The dimensions of a DeepSeek-V3.2-like model and everything that follows from them by arithmetic.
+// Source of the shapes and constants: DeepSeek-V3.2-Exp, inference/config_671B_v3.2.json and model.py.
+#pragma once
+
+#include <string>
+
+#include "ess_core/base/units.h"
+
+namespace ess {
+
+// Mixture of experts; experts == 0 means that every layer is dense.
+struct moe_dims {
+  int experts = 0;  // routed
+  int shared_experts = 0;
+  int top_k = 0;
+  int groups = 1;  // the router first picks `top_groups` of `groups`
+  int top_groups = 1;
+  int width = 0;  // of one expert
+
+  friend bool operator==(const moe_dims&, const moe_dims&) = default;
+};
+
+// Rotary embedding with YaRN. factor == 1 switches YaRN off.
+struct rope_dims {
+  double theta = 10000.0;
+  double factor = 1.0;
+  int original_context = 4096;
+  double beta_fast = 32.0;
+  double beta_slow = 1.0;
+
+  friend bool operator==(const rope_dims&, const rope_dims&) = default;
+};
+
+struct model_dims {
+  std::string name;
+  int layers = 0;
+  int dense_layers = 0;  // the first ones; the rest are mixture of experts if moe.experts > 0
+  int mtp_layers = 0;    // draft layers on top
+  int hidden = 0;
+  int heads = 0;
+  int q_lora = 0;
+  int kv_lora = 512;  // the latent
+  int nope = 0;       // per head, not rotated
+  int rope = 64;      // per head, rotated; shared by all heads on the key side
+  int v = 0;          // per head
+  int index_heads = 0;
+  int index_dim = 128;
+  int top_k = 0;
+  int dense_width = 0;  // of the gated feed-forward
+  int vocabulary = 0;
+  moe_dims moe;
+  rope_dims rotary;
+
+  friend bool operator==(const model_dims&, const model_dims&) = default;
+
+  [[nodiscard]] int query_dim() const { return nope + rope; }        // per head, before absorption
+  [[nodiscard]] int absorbed_dim() const { return kv_lora + rope; }  // per head, after it
+  [[nodiscard]] double softmax_scale() const;                        // (nope+rope)^-0.5 x YaRN's mscale^2
+  [[nodiscard]] bool is_moe_layer(int layer) const { return moe.experts > 0 && layer >= dense_layers; }
+
+  // One packed latent: kv_lora e4m3, one f32 scale per 128 of them, rope bf16. 656 for 512 + 64.
+  [[nodiscard]] byte_count latent_row_bytes() const;
+  // One indexer key: index_dim e4m3 and one f32 scale. 132 for 128.
+  [[nodiscard]] byte_count index_key_bytes() const;
+  // Parameters of attention and indexer of one layer, and of its feed-forward (all experts).
+  [[nodiscard]] std::int64_t attention_parameters() const;
+  [[nodiscard]] std::int64_t feed_forward_parameters(int layer) const;
+  [[nodiscard]] std::int64_t parameters() const;  // all layers; no embedding, head or draft layer
+};
+
+}  // namespace ess

@@ -1,0 +1,88 @@
+#include "ess_core/model/presets.h"
+
+#include <array>
+
+namespace ess {
+namespace {
+
+constexpr std::array<std::string_view, 3> names = {"deepseek_v3_2", "mini", "tiny"};
+
+// Source: DeepSeek-V3.2-Exp, inference/config_671B_v3.2.json; one MTP layer as in DeepSeek-V3.
+model_dims deepseek_v3_2() {
+  return {
+      .name = "deepseek_v3_2",
+      .layers = 61,
+      .dense_layers = 3,
+      .mtp_layers = 1,
+      .hidden = 7168,
+      .heads = 128,
+      .q_lora = 1536,
+      .kv_lora = 512,
+      .nope = 128,
+      .rope = 64,
+      .v = 128,
+      .index_heads = 64,
+      .index_dim = 128,
+      .top_k = 2048,
+      .dense_width = 18432,
+      .vocabulary = 129280,
+      .moe = {.experts = 256, .shared_experts = 1, .top_k = 8, .groups = 8, .top_groups = 4, .width = 2048},
+      .rotary = {.theta = 10000.0, .factor = 40.0}};
+}
+
+// Every eighth of the full model's selection at the same row size: top-k / context stays 1/16 at 4,096
+// tokens. The feed-forward alone streams 403 MB a step, so a larger batch pays as it does on a GPU.
+model_dims mini() {
+  return {.name = "mini",
+          .layers = 8,
+          .dense_layers = 8,
+          .mtp_layers = 0,
+          .hidden = 1024,
+          .heads = 16,
+          .q_lora = 384,
+          .kv_lora = 512,
+          .nope = 64,
+          .rope = 64,
+          .v = 64,
+          .index_heads = 8,
+          .index_dim = 128,
+          .top_k = 256,
+          .dense_width = 4096,
+          .vocabulary = 0,
+          .moe = {},
+          .rotary = {.theta = 10000.0, .factor = 40.0}};
+}
+
+model_dims tiny() {
+  return {.name = "tiny",
+          .layers = 3,
+          .dense_layers = 3,
+          .mtp_layers = 0,
+          .hidden = 128,
+          .heads = 4,
+          .q_lora = 64,
+          .kv_lora = 512,
+          .nope = 32,
+          .rope = 64,
+          .v = 32,
+          .index_heads = 4,
+          .index_dim = 128,
+          .top_k = 32,
+          .dense_width = 256,
+          .vocabulary = 0,
+          .moe = {},
+          .rotary = {.theta = 10000.0, .factor = 40.0}};
+}
+
+}  // namespace
+
+std::span<const std::string_view> model_preset_names() { return names; }
+
+std::optional<model_dims> find_model_preset(std::string_view name) {
+  if (name == "deepseek_v3_2") return deepseek_v3_2();
+  if (name == "mini") return mini();
+  if (name == "tiny") return tiny();
+  return std::nullopt;
+}
+
+}  // namespace ess

@@ -1,0 +1,43 @@
+#include "ess_core/model/dims.h"
+
+#include "ess_core/model/presets.h"
+
+namespace ess {
+namespace {
+
+TEST(model_dims, full_model_has_the_published_sizes) {
+  const model_dims m = find_model_preset("deepseek_v3_2").value();
+  EXPECT_EQ(m.latent_row_bytes(), byte_count{656});
+  EXPECT_EQ(m.index_key_bytes(), byte_count{132});
+  EXPECT_NEAR(m.softmax_scale(), 0.1352337788608801, 1e-15);
+  // 671 B published, of which 1.85 B are embedding and head.
+  EXPECT_NEAR(static_cast<double>(m.parameters()) * 1e-9, 671.0 - 1.85, 1.5);
+}
+
+TEST(model_dims, caches_of_a_request_have_the_published_sizes) {
+  const model_dims m = find_model_preset("deepseek_v3_2").value();
+  const byte_count token = m.layers * (m.latent_row_bytes() + m.index_key_bytes());
+  EXPECT_NEAR(static_cast<double>((token * 32768).value) * 1e-9, 1.6, 0.05);
+  EXPECT_NEAR(static_cast<double>((token * 131072).value) * 1e-9, 6.3, 0.05);
+}
+
+TEST(model_dims, every_preset_keeps_the_row_of_the_full_model) {
+  for (const auto name : model_preset_names()) {
+    const model_dims m = find_model_preset(name).value();
+    EXPECT_EQ(m.name, name);
+    EXPECT_EQ(m.latent_row_bytes(), byte_count{656});
+    EXPECT_EQ(m.index_key_bytes(), byte_count{132});
+  }
+  EXPECT_FALSE(find_model_preset("huge").has_value());
+}
+
+TEST(model_dims, mini_feed_forward_exceeds_a_core_cache) {
+  const model_dims m = find_model_preset("mini").value();
+  std::int64_t parameters = 0;
+  for (int layer = 0; layer < m.layers; ++layer) parameters += m.feed_forward_parameters(layer);
+  EXPECT_GE(parameters * 4, 200'000'000);
+  EXPECT_LE(parameters * 4, 405'000'000);
+}
+
+}  // namespace
+}  // namespace ess

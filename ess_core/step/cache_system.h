@@ -1,0 +1,49 @@
+// What a cache system contributes to a step: how the rows of the selected tokens get onto the device, and
+// what memory that takes. Everything else of a step is the same for all systems.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "ess_core/base/units.h"
+#include "ess_core/step/program_builder.h"
+
+namespace ess {
+
+// Rows and tokens that one request occupies from admission to its last token.
+struct request_extent {
+  std::int64_t index_tokens = 0;  // indexer keys, whole pages
+  std::int64_t device_rows = 0;   // rows of `latents`
+  std::int64_t staging_rows = 0;
+  std::int64_t host_rows = 0;
+};
+
+enum class latent_home : std::uint8_t { device, host };
+
+class cache_system {
+ public:
+  virtual ~cache_system() = default;
+
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  // Where the full latent cache lives.
+  [[nodiscard]] virtual latent_home home() const = 0;
+  // Copies of `latents`: model.layers when every layer keeps its rows, 1 or 2 when layers take turns.
+  [[nodiscard]] virtual std::int32_t latent_copies(const model_dims& model) const = 0;
+  // `final_tokens`: context length when the request ends.
+  [[nodiscard]] virtual request_extent extent(const model_dims& model, token_id final_tokens,
+                                              std::int32_t query_tokens) const = 0;
+  // True if resident and incoming rows can be attended apart (overlap da needs it).
+  [[nodiscard]] virtual bool splits_attention() const { return false; }
+  // True if the device keeps a map of resident rows that has to be set up, warmed and budgeted.
+  [[nodiscard]] virtual bool has_pool() const { return false; }
+  [[nodiscard]] virtual row_addressing addressing() const = 0;
+
+  // Hooks, called by an overlap builder in the order that it chooses. Each adds any number of operations.
+  virtual void begin_layer(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
+  virtual void resolve(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
+  virtual void store_new_row(program_builder&, std::int32_t layer, batch_slice) const = 0;
+  virtual void write_back(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
+  virtual void fetch(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
+};
+
+}  // namespace ess

@@ -1,0 +1,103 @@
+#include "ess_core/step/overlap.h"
+
+#include <utility>
+
+namespace ess {
+namespace {
+
+void index_part(program_builder& b, std::int32_t layer, batch_slice slice) {
+  b.add({.kind = op_kind::project_index, .layer = layer, .slice = slice});
+  b.add({.kind = op_kind::append_key, .layer = layer, .slice = slice});
+  b.add({.kind = op_kind::score_keys, .layer = layer, .slice = slice});
+  b.add({.kind = op_kind::select_topk, .layer = layer, .slice = slice});
+}
+
+void attend(program_builder& b, const cache_system& system, std::int32_t layer, batch_slice slice,
+            row_part part) {
+  b.add({.kind = op_kind::attend,
+         .layer = layer,
+         .slice = slice,
+         .part = part,
+         .addressing = system.addressing()});
+}
+
+void feed_forward_part(program_builder& b, std::int32_t layer, batch_slice slice) {
+  if (!b.model().is_moe_layer(layer)) {
+    b.add({.kind = op_kind::feed_forward, .layer = layer, .slice = slice});
+    return;
+  }
+  for (const op_kind kind : {op_kind::route, op_kind::dispatch, op_kind::experts, op_kind::combine}) {
+    b.add({.kind = kind, .layer = layer, .slice = slice});
+  }
+}
+
+// Indexer and projections, then rows out and in, then attention over all rows at once.
+void layer_without_overlap(program_builder& b, const cache_system& system, std::int32_t layer,
+                           batch_slice slice) {
+  system.begin_layer(b, layer, slice);
+  index_part(b, layer, slice);
+  b.add({.kind = op_kind::project_attention, .layer = layer, .slice = slice});
+  system.resolve(b, layer, slice);
+  system.store_new_row(b, layer, slice);
+  system.write_back(b, layer, slice);
+  system.fetch(b, layer, slice);
+  attend(b, system, layer, slice, row_part::all);
+}
+
+// The fetch starts as soon as the ids are known and runs under the projections and the attention of resident
+// rows.
+void layer_with_dual_attention(program_builder& b, const cache_system& system, std::int32_t layer,
+                               batch_slice slice) {
+  system.begin_layer(b, layer, slice);
+  index_part(b, layer, slice);
+  system.resolve(b, layer, slice);
+  system.fetch(b, layer, slice);
+  b.add({.kind = op_kind::project_attention, .layer = layer, .slice = slice});
+  system.store_new_row(b, layer, slice);
+  system.write_back(b, layer, slice);
+  attend(b, system, layer, slice, row_part::resident);
+  attend(b, system, layer, slice, row_part::incoming);
+  b.add({.kind = op_kind::merge, .layer = layer, .slice = slice});
+}
+
+}  // namespace
+
+std::string_view to_string(overlap_kind kind) { return kind == overlap_kind::none ? "none" : "da"; }
+
+std::optional<overlap_kind> parse_overlap(std::string_view name) {
+  for (const overlap_kind kind : {overlap_kind::none, overlap_kind::da}) {
+    if (to_string(kind) == name) return kind;
+  }
+  return std::nullopt;
+}
+
+overlap_kind effective_overlap(const cache_system& system, overlap_kind asked) {
+  return system.splits_attention() ? asked : overlap_kind::none;
+}
+
+step_program build_decode_step(const model_dims& model, batch_shape shape, const cache_system& system,
+                               overlap_kind overlap) {
+  program_builder b(model, shape, system.latent_copies(model));
+  for (std::int32_t layer = 0; layer < model.layers; ++layer) {
+    if (effective_overlap(system, overlap) == overlap_kind::da) {
+      layer_with_dual_attention(b, system, layer, b.whole_batch());
+    } else {
+      layer_without_overlap(b, system, layer, b.whole_batch());
+    }
+    b.add({.kind = op_kind::output, .layer = layer, .slice = b.whole_batch()});
+    feed_forward_part(b, layer, b.whole_batch());
+  }
+  return std::move(b).finish();
+}
+
+step_program build_warm_up_step(const model_dims& model, batch_shape shape, const cache_system& system,
+                                std::int32_t seat) {
+  program_builder b(model, shape, system.latent_copies(model));
+  for (std::int32_t layer = 0; layer < model.layers; ++layer) {
+    system.resolve(b, layer, {seat, 1});
+    system.fetch(b, layer, {seat, 1});
+  }
+  return std::move(b).finish();
+}
+
+}  // namespace ess

@@ -8,14 +8,10 @@
 namespace ess {
 namespace {
 
-constexpr std::int64_t page_tokens = 64;
-
-// Bytes that the sparse pool needs beside its rows: a 16-bit slot per token (32-bit beyond 65,535 slots), and
-// per slot its token, its stamp and its two neighbours in use order.
 std::int64_t pool_bytes(const memory_layout& l) {
-  if (l.pool_slots == 0) return 0;
-  const std::int64_t slot_bytes = l.pool_slots <= 65535 ? 2 : 4;
-  return l.model.layers * (l.map_tokens * slot_bytes + l.pool_slots * (4 + 4 + 2 * 4));
+  if (l.map_tokens == 0) return 0;
+  return l.model.layers * (l.map_tokens * pool_map_bytes_per_token + l.device_rows * pool_bytes_per_slot +
+                           l.shape.seats * pool_bytes_per_request);
 }
 
 // Rows that one seat can ask for in a step: the union over its query tokens, and the new tokens themselves.

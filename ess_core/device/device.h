@@ -45,9 +45,14 @@ struct memory_layout {
   std::int64_t staging_rows = 0;
   std::int64_t host_rows = 0;       // per layer
   std::int32_t host_row_pitch = 0;  // bytes from one host row to the next, >= row
-  std::int64_t pool_slots = 0;      // per layer; 0 = no pool
-  std::int64_t map_tokens = 0;      // per layer; tokens that the pool's map covers
+  std::int64_t map_tokens = 0;      // per layer; tokens that the pools' maps cover; 0 = no pool
 };
+
+// Device memory of a pool beside its rows (ess_core/cache/sparse_pool.h): a 16-bit slot per token; per slot its token,
+// its stamp and two neighbours; a header.
+inline constexpr std::int64_t pool_map_bytes_per_token = 2;
+inline constexpr std::int64_t pool_bytes_per_slot = 4 + 4 + 2 + 2;
+inline constexpr std::int64_t pool_bytes_per_request = 32;
 
 struct memory_item {
   std::string_view what;  // "weights", "indexer keys", "latents", ...
@@ -57,9 +62,9 @@ struct memory_item {
 
 // What a request occupies and where it stands. Written before each step.
 struct seat_state {
-  std::int32_t active = 0;
   request_id request = -1;
-  token_id position = 0;         // of the first query token of this step
+  std::int32_t home = 0;  // which of the shape's places holds its pool; seats may be renumbered, homes not
+  token_id position = 0;  // of the first query token of this step
   std::int32_t new_tokens = 0;   // appended in this step; 0 during warm-up
   std::int64_t index_base = 0;   // first token of its extent in index_keys, multiple of 64
   std::int64_t device_base = 0;  // first row in `latents`
@@ -122,8 +127,8 @@ class device {
   // Set-up and inspection; not timed, not to be called while a step runs (a probe may read).
   virtual void write(buffer_id buffer, std::int64_t offset, std::span<const std::byte> bytes) = 0;
   virtual void read(buffer_id buffer, std::int64_t offset, std::span<std::byte> bytes) const = 0;
-  // Empties the pool of one seat in every layer.
-  virtual void reset_pool(std::int32_t seat, const seat_state& state) = 0;
+  // Empties the pool of one request in every layer.
+  virtual void reset_pool(const seat_state& seat) = 0;
   // Executes once. Throws unsupported before anything ran if the program has an operation it cannot do.
   virtual step_timing run(const step_program& program, const probe& after = {}) = 0;
 };

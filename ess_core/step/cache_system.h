@@ -18,6 +18,12 @@ struct request_extent {
   std::int64_t host_rows = 0;
 };
 
+// Indexer keys are kept in pages of 64 tokens.
+inline constexpr std::int64_t index_page_tokens = 64;
+[[nodiscard]] constexpr std::int64_t whole_pages(std::int64_t tokens) {
+  return (tokens + index_page_tokens - 1) / index_page_tokens * index_page_tokens;
+}
+
 enum class latent_home : std::uint8_t { device, host };
 
 class cache_system {
@@ -41,7 +47,7 @@ class cache_system {
   // Hooks, called by an overlap builder in the order that it chooses. Each adds any number of operations.
   virtual void begin_layer(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
   virtual void resolve(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
-  virtual void store_new_row(program_builder&, std::int32_t layer, batch_slice) const = 0;
+  virtual void store_new_row(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
   virtual void write_back(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
   virtual void fetch(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
 };

@@ -54,7 +54,7 @@ enum class buffer_id : std::uint8_t {
   staging,        // [staging rows][row] packed, rows that the pool does not admit
   host_latents,   // [L][host rows][pitch] packed, host tier
   pool,           // [L] maps, stamps and order of the sparse memory pool
-  locations,      // [lanes][top_k] i32: row within the seat's extent; beyond it: staging; -1 = padding
+  locations,      // [lanes][top_k] i32, see row_location
   misses,         // [S] list of {token, location}
   counters,       // [L][S] row_counters
   attention,      // [2 parts][lanes][heads][kv_lora] f32
@@ -77,6 +77,12 @@ enum class row_part : std::uint8_t { resident = 1, incoming = 2, all = 3 };
 
 // How `attend` finds the row of the i-th selected token within its seat's extent.
 enum class row_addressing : std::uint8_t { by_token, by_location };
+
+// Where `resolve` says a selected row lies: a row of the request's extent in `latents`, or, from the extent's
+// end on, in its staging rows; with `incoming_flag` if it arrives in this step. -1 = padding.
+using row_location = std::int32_t;
+inline constexpr row_location incoming_flag = 1 << 30;
+inline constexpr row_location no_location = -1;
 
 struct access {
   buffer_id buffer;

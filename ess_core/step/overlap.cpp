@@ -5,11 +5,15 @@
 namespace ess {
 namespace {
 
+void select_part(program_builder& b, std::int32_t layer, batch_slice slice) {
+  b.add({.kind = op_kind::score_keys, .layer = layer, .slice = slice});
+  b.add({.kind = op_kind::select_topk, .layer = layer, .slice = slice});
+}
+
 void index_part(program_builder& b, std::int32_t layer, batch_slice slice) {
   b.add({.kind = op_kind::project_index, .layer = layer, .slice = slice});
   b.add({.kind = op_kind::append_key, .layer = layer, .slice = slice});
-  b.add({.kind = op_kind::score_keys, .layer = layer, .slice = slice});
-  b.add({.kind = op_kind::select_topk, .layer = layer, .slice = slice});
+  select_part(b, layer, slice);
 }
 
 void attend(program_builder& b, const cache_system& system, std::int32_t layer, batch_slice slice,
@@ -91,11 +95,13 @@ step_program build_decode_step(const model_dims& model, batch_shape shape, const
 }
 
 step_program build_warm_up_step(const model_dims& model, batch_shape shape, const cache_system& system,
-                                std::int32_t seat) {
+                                batch_slice slice) {
   program_builder b(model, shape, system.latent_copies(model));
   for (std::int32_t layer = 0; layer < model.layers; ++layer) {
-    system.resolve(b, layer, {seat, 1});
-    system.fetch(b, layer, {seat, 1});
+    b.add({.kind = op_kind::project_index, .layer = layer, .slice = slice});
+    select_part(b, layer, slice);
+    system.resolve(b, layer, slice);
+    system.fetch(b, layer, slice);
   }
   return std::move(b).finish();
 }

@@ -21,8 +21,8 @@ enum class overlap_kind : std::uint8_t {
 [[nodiscard]] overlap_kind effective_overlap(const cache_system& system, overlap_kind asked);
 [[nodiscard]] step_program build_decode_step(const model_dims& model, batch_shape shape,
                                              const cache_system& system, overlap_kind overlap);
-// Resolve and fetch alone, for one seat: what warm-up replays with the ids of each prompt window.
+// Index, resolve and fetch alone: what warm-up replays at each of the last prompt positions. Nothing is appended.
 [[nodiscard]] step_program build_warm_up_step(const model_dims& model, batch_shape shape,
-                                              const cache_system& system, std::int32_t seat);
+                                              const cache_system& system, batch_slice slice);
 
 }  // namespace ess

@@ -1,0 +1,66 @@
+#include <algorithm>
+
+#include "baselines/systems.h"
+#include "ess_core/model/presets.h"
+#include "ess_core/step/overlap.h"
+#include "ess_core/step/validator.h"
+
+namespace ess {
+namespace {
+
+model_dims tiny() { return find_model_preset("tiny").value(); }
+
+step_program program_of(std::string_view name, overlap_kind overlap = overlap_kind::da) {
+  return build_decode_step(tiny(), {.seats = 4}, *make_system(name, {}), overlap);
+}
+
+bool has(const step_program& p, op_kind kind) {
+  return std::any_of(p.operations.begin(), p.operations.end(),
+                     [&](const auto& op) { return op.kind == kind; });
+}
+
+TEST(systems, are_found_by_their_names_only) {
+  for (const auto name : system_names()) EXPECT_EQ(make_system(name, {})->name(), name);
+  EXPECT_EQ(make_system("all_cpu", {}), nullptr);
+}
+
+TEST(systems, build_sound_programs) {
+  for (const auto name : system_names()) {
+    for (const overlap_kind overlap : {overlap_kind::none, overlap_kind::da}) {
+      for (const auto& fault : validate(program_of(name, overlap)))
+        ADD_FAILURE() << name << ": " << fault.what;
+    }
+  }
+}
+
+TEST(systems, only_ess_splits_its_attention) {
+  for (const auto name : system_names())
+    EXPECT_EQ(has(program_of(name), op_kind::merge), name == "ess") << name;
+}
+
+TEST(systems, use_the_link_as_defined) {
+  EXPECT_FALSE(has(program_of("all_gpu"), op_kind::write_back));
+  EXPECT_TRUE(has(program_of("naive_memcpy"), op_kind::fetch_by_call));
+  EXPECT_FALSE(has(program_of("naive_memcpy"), op_kind::fetch));
+  EXPECT_TRUE(has(program_of("naive_gather"), op_kind::fetch));
+  EXPECT_TRUE(has(program_of("layer_stream"), op_kind::stream_layer));
+  for (const auto name : {"naive_memcpy", "naive_gather", "layer_stream", "ess"}) {
+    EXPECT_TRUE(has(program_of(name), op_kind::write_back)) << name;
+  }
+}
+
+// The copy of layer l + 1 may start once layer l - 1 has been attended, so it runs under layer l.
+TEST(layer_stream, copies_the_next_layer_under_this_one) {
+  const step_program p = program_of("layer_stream");
+  for (std::size_t i = 0; i < p.operations.size(); ++i) {
+    const operation& op = p.operations[i];
+    if (op.kind != op_kind::stream_layer || op.layer < 2) continue;
+    ASSERT_EQ(op.waits.size(), 1u);
+    const operation& before = p.operations[static_cast<std::size_t>(op.waits[0])];
+    EXPECT_EQ(before.kind, op_kind::attend);
+    EXPECT_EQ(before.layer, op.layer - 2);
+  }
+}
+
+}  // namespace
+}  // namespace ess

@@ -1,0 +1,36 @@
+// ESS as a cache system: full latents in host memory, hot rows in a sparse pool per request and layer.
+#pragma once
+
+#include "ess_core/step/cache_system.h"
+
+namespace ess {
+
+struct ess_options {
+  // Slots per request and layer: a number of rows, or a share of the request's final context.
+  std::int64_t pool_rows = 0;  // 0: use the ratio
+  double sparse_ratio = 0.2;
+};
+
+class ess_system final : public cache_system {
+ public:
+  explicit ess_system(ess_options options) : options_(options) {}
+
+  [[nodiscard]] std::string_view name() const override { return "ess"; }
+  [[nodiscard]] latent_home home() const override { return latent_home::host; }
+  [[nodiscard]] std::int32_t latent_copies(const model_dims& model) const override { return model.layers; }
+  [[nodiscard]] request_extent extent(const model_dims& model, token_id final_tokens,
+                                      std::int32_t query_tokens) const override;
+  [[nodiscard]] bool splits_attention() const override { return true; }
+  [[nodiscard]] bool has_pool() const override { return true; }
+  [[nodiscard]] row_addressing addressing() const override { return row_addressing::by_location; }
+
+  void resolve(program_builder& b, std::int32_t layer, batch_slice slice) const override;
+  void store_new_row(program_builder& b, std::int32_t layer, batch_slice slice) const override;
+  void write_back(program_builder& b, std::int32_t layer, batch_slice slice) const override;
+  void fetch(program_builder& b, std::int32_t layer, batch_slice slice) const override;
+
+ private:
+  ess_options options_;
+};
+
+}  // namespace ess

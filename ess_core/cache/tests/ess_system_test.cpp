@@ -1,0 +1,46 @@
+#include "ess_core/cache/ess_system.h"
+
+#include "ess_core/model/presets.h"
+#include "ess_core/step/overlap.h"
+#include "ess_core/step/validator.h"
+
+namespace ess {
+namespace {
+
+model_dims tiny() { return find_model_preset("tiny").value(); }
+
+TEST(ess_system, extent_follows_ratio_or_number) {
+  const request_extent by_ratio = ess_system({.sparse_ratio = 0.2}).extent(tiny(), 1000, 1);
+  EXPECT_EQ(by_ratio.device_rows, 200);
+  EXPECT_EQ(by_ratio.staging_rows, 0);
+  EXPECT_EQ(by_ratio.index_tokens, 1024);
+  EXPECT_EQ(by_ratio.host_rows, 1000);
+  const request_extent small = ess_system({.pool_rows = 20}).extent(tiny(), 1000, 2);
+  EXPECT_EQ(small.device_rows, 20);
+  EXPECT_EQ(small.staging_rows, 2 * 33 - 20);
+  EXPECT_EQ(ess_system({.pool_rows = 5000}).extent(tiny(), 1000, 1).device_rows, 1000);
+}
+
+TEST(ess_system, programs_are_sound_under_every_overlap) {
+  for (const overlap_kind overlap : {overlap_kind::none, overlap_kind::da}) {
+    const step_program p = build_decode_step(tiny(), {.seats = 3}, ess_system({}), overlap);
+    EXPECT_TRUE(validate(p).empty());
+  }
+  EXPECT_TRUE(validate(build_warm_up_step(tiny(), {.seats = 3}, ess_system({}), {1, 1})).empty());
+}
+
+// Dual attention is what the name says: nothing on the compute stream waits for the fetch but the attention
+// of the rows that it brings.
+TEST(ess_system, dual_attention_hides_the_fetch) {
+  const step_program p = build_decode_step(tiny(), {.seats = 3}, ess_system({}), overlap_kind::da);
+  for (const operation& op : p.operations) {
+    if (op.stream != stream_id::compute) continue;
+    for (const std::int32_t wait : op.waits) {
+      if (p.operations[static_cast<std::size_t>(wait)].kind != op_kind::fetch) continue;
+      EXPECT_TRUE(op.kind == op_kind::attend && op.part == row_part::incoming) << to_string(op.kind);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ess

@@ -1,0 +1,52 @@
+#include "ess_core/model/weights.h"
+
+#include <cmath>
+
+#include "ess_core/model/presets.h"
+
+namespace ess {
+namespace {
+
+model_dims tiny() { return find_model_preset("tiny").value(); }
+
+TEST(weights, shapes_add_up_to_the_parameters_of_a_layer) {
+  for (const auto name : model_preset_names()) {
+    model_dims m = find_model_preset(name).value();
+    std::int64_t sum = 0;
+    for (int k = 0; k < weight_kind_count; ++k) {
+      const auto kind = static_cast<weight_kind>(k);
+      if (kind != weight_kind::index_k_norm) sum += shape_of(m, kind).size();
+    }
+    EXPECT_EQ(sum, m.attention_parameters() + m.feed_forward_parameters(0)) << name;
+  }
+}
+
+TEST(weights, depend_on_seed_layer_and_kind) {
+  const auto base = make_weights(tiny(), 1, 0, weight_kind::q_b);
+  EXPECT_EQ(base, make_weights(tiny(), 1, 0, weight_kind::q_b));
+  EXPECT_NE(base, make_weights(tiny(), 2, 0, weight_kind::q_b));
+  EXPECT_NE(base, make_weights(tiny(), 1, 1, weight_kind::q_b));
+}
+
+TEST(weights, preserve_the_variance_of_their_input) {
+  const model_dims m = tiny();
+  for (const weight_kind kind :
+       {weight_kind::q_a, weight_kind::q_b, weight_kind::kv_a, weight_kind::index_k}) {
+    const auto w = make_weights(m, 3, 1, kind);
+    double squares = 0;
+    for (const float x : w) squares += static_cast<double>(x) * x;
+    EXPECT_NEAR(squares / static_cast<double>(shape_of(m, kind).rows), 1.0, 0.1);
+  }
+}
+
+TEST(query_mix, amplitudes_are_those_of_unit_variance) {
+  const model_dims m = find_model_preset("mini").value();
+  for (int layer = 0; layer < m.layers; ++layer) {
+    double squares = 0;
+    for (const float a : mix_of_layer(m, layer).amplitude) squares += static_cast<double>(a) * a;
+    EXPECT_NEAR(squares, 1.0, 1e-5);
+  }
+}
+
+}  // namespace
+}  // namespace ess

@@ -103,13 +103,16 @@ byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
   return {};
 }
 
+byte_count scratch_bytes(const memory_layout& l) {
+  const model_dims& m = l.model;
+  const std::int64_t widest = std::max({2 * m.dense_width, m.heads * m.query_dim(), m.heads * m.v, m.hidden,
+                                        m.absorbed_dim(), m.index_heads * m.index_dim});
+  return byte_count{2 * l.shape.seats * l.shape.query_tokens * widest * 4};
+}
+
 std::vector<memory_item> memory_items(const memory_layout& l) {
   const auto bytes = [&](buffer_id buffer) { return buffer_bytes(l, buffer); };
-  const std::int64_t lanes = std::int64_t{l.shape.seats} * l.shape.query_tokens;
-  // Scratch of projections and feed-forward: the widest of them, in and out.
-  const std::int64_t widest = std::max({2 * l.model.dense_width, l.model.heads * l.model.query_dim(),
-                                        l.model.heads * l.model.v, l.model.hidden});
-  byte_count activations{2 * lanes * widest * 4};
+  byte_count activations = scratch_bytes(l);
   for (const buffer_id buffer :
        {buffer_id::seats, buffer_id::hidden, buffer_id::q_resid, buffer_id::index_query,
         buffer_id::index_weight, buffer_id::index_key_new, buffer_id::scores, buffer_id::selected,

@@ -48,8 +48,8 @@ struct memory_layout {
   std::int64_t map_tokens = 0;      // per layer; tokens that the pools' maps cover; 0 = no pool
 };
 
-// Device memory of a pool beside its rows (ess_core/cache/sparse_pool.h): a 16-bit slot per token; per slot its token,
-// its stamp and two neighbours; a header.
+// Device memory of a pool beside its rows (ess_core/cache/sparse_pool.h): a 16-bit slot per token; per slot
+// its token, its stamp and two neighbours; a header.
 inline constexpr std::int64_t pool_map_bytes_per_token = 2;
 inline constexpr std::int64_t pool_bytes_per_slot = 4 + 4 + 2 + 2;
 inline constexpr std::int64_t pool_bytes_per_request = 32;
@@ -72,6 +72,7 @@ struct seat_state {
   std::int64_t staging_base = 0;
   std::int64_t host_base = 0;  // first row in the host store
   std::int64_t map_base = 0;   // first token in the pool's map
+  std::int64_t map_tokens = 0;
 };
 
 // Per layer and seat, of one step. asked = hits + misses counts distinct rows; rows_in and rows_out crossed
@@ -129,13 +130,16 @@ class device {
   virtual void read(buffer_id buffer, std::int64_t offset, std::span<std::byte> bytes) const = 0;
   // Empties the pool of one request in every layer.
   virtual void reset_pool(const seat_state& seat) = 0;
-  // Executes once. Throws unsupported before anything ran if the program has an operation it cannot do.
+  // Executes once. Throws unsupported before anything ran if the program has an operation it cannot do. A step with a
+  // probe is no measurement: its times mean nothing, and a link is not paced.
   virtual step_timing run(const step_program& program, const probe& after = {}) = 0;
 };
 
 // The list of allocations that `layout` stands for: what `plan` prints and every device allocates.
 [[nodiscard]] std::vector<memory_item> memory_items(const memory_layout& layout);
 [[nodiscard]] byte_count total(const std::vector<memory_item>& items, memory_tier tier);
+// Scratch of projections and feed-forward: two areas of the widest vector of a layer for every lane.
+[[nodiscard]] byte_count scratch_bytes(const memory_layout& layout);
 // Bytes of one buffer; 0 for those a layout does not use.
 [[nodiscard]] byte_count buffer_bytes(const memory_layout& layout, buffer_id buffer);
 [[nodiscard]] memory_tier buffer_tier(buffer_id buffer);

@@ -1,5 +1,6 @@
 #include "ess_core/layout/e4m3.h"
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <limits>
@@ -9,9 +10,9 @@ namespace {
 
 constexpr int mantissa_bits = 3;
 constexpr int dropped_bits = 23 - mantissa_bits;
-constexpr std::uint32_t smallest_normal = 0x3c800000u;  // 2^-6
-constexpr std::uint32_t largest = 0x43e00000u;          // 448
-constexpr std::uint32_t infinity = 0x7f800000u;
+constexpr std::int32_t smallest_normal = 0x3c800000;  // 2^-6
+constexpr std::int32_t largest = 0x43e00000;          // 448
+constexpr std::int32_t infinity = 0x7f800000;
 
 constexpr float value_of(unsigned code) {
   const unsigned magnitude = code & 0x7fu;
@@ -32,22 +33,25 @@ constexpr std::array<float, 256> make_values() {
 }
 
 // Below the smallest normal the grid is 2^-9 apart, as the floats from 2^14 on are: the addition rounds.
-std::uint32_t encode_subnormal(std::uint32_t magnitude) {
+std::int32_t encode_subnormal(std::int32_t magnitude) {
   constexpr float grid = 0x1p14f;
-  return std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + grid) -
-         std::bit_cast<std::uint32_t>(grid);
+  return std::bit_cast<std::int32_t>(std::bit_cast<float>(magnitude) + grid) -
+         std::bit_cast<std::int32_t>(grid);
 }
 
-std::uint32_t encode_normal(std::uint32_t magnitude) {
-  constexpr std::uint32_t just_below_half = (1u << (dropped_bits - 1)) - 1;
-  const std::uint32_t odd = magnitude >> dropped_bits & 1u;
-  return ((magnitude + just_below_half + odd) >> dropped_bits) - ((127u - 7u) << mantissa_bits);
+std::int32_t encode_normal(std::int32_t magnitude) {
+  constexpr std::int32_t just_below_half = (1 << (dropped_bits - 1)) - 1;
+  const std::int32_t odd = magnitude >> dropped_bits & 1;
+  return ((magnitude + just_below_half + odd) >> dropped_bits) - ((127 - 7) << mantissa_bits);
 }
 
-std::uint32_t encode_magnitude(std::uint32_t magnitude) {
-  if (magnitude > infinity) return 0x7fu;
-  if (magnitude >= largest) return 0x7eu;
-  return magnitude < smallest_normal ? encode_subnormal(magnitude) : encode_normal(magnitude);
+// Both ways, then a choice: no branches, and signed integers, so that loops over values become vector code.
+std::int32_t encode_magnitude(std::int32_t magnitude) {
+  const std::int32_t clamped = std::min(magnitude, largest);
+  const std::int32_t subnormal = encode_subnormal(clamped);
+  const std::int32_t normal = encode_normal(clamped);
+  const std::int32_t finite = clamped < smallest_normal ? subnormal : normal;
+  return magnitude > infinity ? 0x7f : finite;
 }
 
 }  // namespace
@@ -55,8 +59,8 @@ std::uint32_t encode_magnitude(std::uint32_t magnitude) {
 constinit const std::array<float, 256> e4m3_values = make_values();
 
 std::uint8_t float_to_e4m3(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  return static_cast<std::uint8_t>((bits >> 24 & 0x80u) | encode_magnitude(bits & 0x7fffffffu));
+  const auto bits = std::bit_cast<std::int32_t>(value);
+  return static_cast<std::uint8_t>((bits >> 24 & 0x80) | encode_magnitude(bits & 0x7fffffff));
 }
 
 void encode_e4m3(std::span<const float> values, float factor, std::span<std::uint8_t> codes) {

@@ -13,12 +13,13 @@ void transform(std::span<real> values) {
   const std::size_t n = values.size();
   assert(std::has_single_bit(n));
   for (std::size_t half = 1; half < n; half *= 2) {
-    for (std::size_t i = 0; i < n; ++i) {
-      if (i & half) continue;
-      const real a = values[i];
-      const real b = values[i + half];
-      values[i] = a + b;
-      values[i + half] = a - b;
+    for (std::size_t block = 0; block < n; block += 2 * half) {
+      for (std::size_t i = block; i < block + half; ++i) {
+        const real a = values[i];
+        const real b = values[i + half];
+        values[i] = a + b;
+        values[i + half] = a - b;
+      }
     }
   }
   const auto norm = static_cast<real>(1.0 / std::sqrt(static_cast<double>(n)));

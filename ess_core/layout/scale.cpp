@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <cmath>
 
 #include "ess_core/layout/e4m3.h"
 
@@ -34,13 +33,15 @@ float power_of_two_scale(float amax, int smallest_exponent) {
   return power_of_two(std::max(exponent_that_holds(amax), smallest_exponent));
 }
 
+// As integers: magnitudes of floats are ordered like their bits, and no comparison meets a NaN.
 float largest_magnitude(std::span<const float> values) {
-  float amax = 0;
+  constexpr std::int32_t infinity = 0x7f800000;
+  std::int32_t largest = 0;
   for (const float value : values) {
-    const float magnitude = std::fabs(value);
-    if (magnitude > amax) amax = magnitude;
+    const std::int32_t magnitude = std::bit_cast<std::int32_t>(value) & 0x7fffffff;
+    largest = std::max(largest, magnitude <= infinity ? magnitude : 0);
   }
-  return amax;
+  return std::bit_cast<float>(largest);
 }
 
 float quantise_group(std::span<const float> values, int smallest_exponent, std::span<std::uint8_t> codes) {

@@ -46,7 +46,7 @@ matrix_shape shape_of(const model_dims& m, weight_kind kind) {
     case weight_kind::kv_a:
       return {m.absorbed_dim(), m.hidden};
     case weight_kind::k_up:
-      return {std::int64_t{m.heads} * m.kv_lora, m.nope};
+      return {std::int64_t{m.heads} * m.nope, m.kv_lora};
     case weight_kind::v_up:
       return {std::int64_t{m.heads} * m.v, m.kv_lora};
     case weight_kind::out:
@@ -73,7 +73,8 @@ void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t laye
   const auto stream = static_cast<std::uint32_t>(layer) * 64 + static_cast<std::uint32_t>(kind);
   counter_rng(seed, purpose::weights, stream).fill_unit_variance(out, 0);
   if (kind == weight_kind::index_k_norm) return fill_norm(model.index_dim, out);
-  const float scale = gain_of(kind) / std::sqrt(static_cast<float>(shape.columns));
+  const std::int64_t inputs = kind == weight_kind::k_up ? model.nope : shape.columns;
+  const float scale = gain_of(kind) / std::sqrt(static_cast<float>(inputs));
   for (float& w : out) w *= scale;
   if (kind == weight_kind::q_a || kind == weight_kind::index_head_weight) {
     apply_mix(mix_of_layer(model, layer), shape, out);

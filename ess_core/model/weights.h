@@ -16,7 +16,7 @@ enum class weight_kind : std::uint8_t {
   q_a,                // [q_lora][hidden]
   q_b,                // [heads x (nope + rope)][q_lora]: per head nope, then rope
   kv_a,               // [kv_lora + rope][hidden]
-  k_up,               // [heads x kv_lora][nope]: absorbs the query, q_c = k_up[h] q_nope
+  k_up,               // [heads x nope][kv_lora]: absorbs the query, q_c = q_nope k_up[h]
   v_up,               // [heads x v][kv_lora]
   out,                // [hidden][heads x v]
   index_q,            // [index_heads x index_dim][q_lora]

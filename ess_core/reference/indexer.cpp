@@ -83,6 +83,16 @@ index_vector encode_index_vector(std::span<const float> values, std::span<const 
   return encoded;
 }
 
+std::vector<double> folded_index_weights(std::span<const float> raw, std::span<const float> query_scale,
+                                         int index_dim) {
+  assert(raw.size() == query_scale.size());
+  const double factor = 1.0 / std::sqrt(static_cast<double>(raw.size()) * index_dim);
+  std::vector<double> weights(raw.size());
+  for (std::size_t head = 0; head < raw.size(); ++head)
+    weights[head] = raw[head] * factor * query_scale[head];
+  return weights;
+}
+
 index_scores score_float_keys(std::span<const float> query, std::span<const float> weight,
                               std::span<const float> keys) {
   const std::size_t dim = query.size() / weight.size();

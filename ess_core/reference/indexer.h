@@ -23,6 +23,11 @@ struct index_vector {
 [[nodiscard]] index_vector encode_index_vector(std::span<const float> values, std::span<const float> cos,
                                                std::span<const float> sin);
 
+// What multiplies each head's term of a score: raw * heads^-0.5 * query scale * dim^-0.5. raw and
+// query_scale: [heads].
+[[nodiscard]] std::vector<double> folded_index_weights(std::span<const float> raw,
+                                                       std::span<const float> query_scale, int index_dim);
+
 // score = key scale * sum over heads of weight * relu(query . key). magnitude is the sum of the absolute
 // terms: terms cancel, so rounding is to be judged against it and not against the score.
 struct index_scores {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ess_core/base/units.h"
+#include "ess_core/layout/index_key.h"
 #include "ess_core/step/program_builder.h"
 
 namespace ess {
@@ -18,8 +19,7 @@ struct request_extent {
   std::int64_t host_rows = 0;
 };
 
-// Indexer keys are kept in pages of 64 tokens.
-inline constexpr std::int64_t index_page_tokens = 64;
+// Tokens of indexer keys, rounded up to whole pages.
 [[nodiscard]] constexpr std::int64_t whole_pages(std::int64_t tokens) {
   return (tokens + index_page_tokens - 1) / index_page_tokens * index_page_tokens;
 }

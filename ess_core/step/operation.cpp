@@ -129,7 +129,7 @@ std::vector<access> accesses_of(const operation& op, std::int32_t latent_copies)
     case op_kind::fetch:
     case op_kind::fetch_by_call:
       a.read(misses), a.read(host_latents, op.part), a.write(latents, row_part::incoming);
-      a.write(staging, row_part::incoming);
+      a.write(staging, row_part::incoming), a.write(counters);
       break;
     case op_kind::stream_layer:
       a.read(host_latents, row_part::resident), a.write(latents, row_part::incoming), a.write(counters);

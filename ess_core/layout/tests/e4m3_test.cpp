@@ -50,6 +50,8 @@ TEST(e4m3, saturates_and_keeps_nan_and_sign) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(float_to_e4m3(std::copysign(nan, 1.0f)), 0x7f);
   EXPECT_EQ(float_to_e4m3(std::copysign(nan, -1.0f)), 0xff);
+  EXPECT_EQ(float_to_e4m3(std::bit_cast<float>(0x7f800001u)), 0x7f);
+  EXPECT_EQ(float_to_e4m3(std::bit_cast<float>(0xffffffffu)), 0xff);
 }
 
 TEST(e4m3, small_values_round_to_subnormals_or_signed_zero) {

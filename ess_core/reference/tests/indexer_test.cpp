@@ -26,6 +26,11 @@ TEST(encode_index_vector, matches_the_single_precision_path_away_from_boundaries
   EXPECT_EQ(rotated_index_vector(std::vector<float>(128, 1.0f), cos, sin)[32], 0.75f);
 }
 
+TEST(folded_index_weights, scale_by_heads_dim_and_the_query) {
+  const std::vector<float> raw = {1, -2, 0, 4}, scale = {0.5f, 1, 1, 2};
+  EXPECT_THAT(folded_index_weights(raw, scale, 64), ElementsAre(1.0 / 32, -2.0 / 16, 0.0, 8.0 / 16));
+}
+
 TEST(score_float_keys, sums_weighted_relus_and_their_magnitudes) {
   const std::vector<float> query = {1, 0, 0, 1};  // two heads of two
   const std::vector<float> weight = {2, -3};

@@ -1,0 +1,208 @@
+#include "ess_core/device/cpu/cpu_device.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <thread>
+
+#include "ess_core/device/cpu/context.h"
+#include "ess_core/device/cpu/kernels/attend.h"
+#include "ess_core/device/cpu/kernels/select_topk.h"
+#include "ess_core/device/cpu/stream_executor.h"
+#include "ess_core/layout/rope.h"
+
+namespace ess {
+namespace cpu {
+namespace {
+
+static_assert(sizeof(pool_header) <= pool_bytes_per_request);
+static_assert(sizeof(row_miss) == 8);
+static_assert(sizeof(slot_id) == pool_map_bytes_per_token);
+static_assert(sizeof(token_id) + sizeof(std::uint32_t) + 2 * sizeof(slot_id) == pool_bytes_per_slot);
+
+using handler = void (*)(context&, const operation&);
+
+handler handler_of(op_kind kind) {
+  switch (kind) {
+    case op_kind::project_index:
+      return project_index;
+    case op_kind::append_key:
+      return append_key;
+    case op_kind::score_keys:
+      return score_keys;
+    case op_kind::select_topk:
+      return select_topk;
+    case op_kind::project_attention:
+      return project_attention;
+    case op_kind::resolve:
+      return resolve_rows;
+    case op_kind::read_back:
+      return read_back;
+    case op_kind::append_row:
+      return append_row;
+    case op_kind::write_back:
+      return write_back;
+    case op_kind::fetch:
+      return fetch;
+    case op_kind::fetch_by_call:
+      return fetch_by_call;
+    case op_kind::stream_layer:
+      return stream_layer;
+    case op_kind::attend:
+      return attend_rows;
+    case op_kind::merge:
+      return merge_parts;
+    case op_kind::output:
+      return output;
+    case op_kind::feed_forward:
+      return feed_forward;
+    case op_kind::route:
+    case op_kind::dispatch:
+    case op_kind::experts:
+    case op_kind::combine:
+      return nullptr;
+  }
+  return nullptr;
+}
+
+std::size_t thread_scratch_bytes(const memory_layout& l) {
+  const model_dims& m = l.model;
+  const std::size_t pointers = (static_cast<std::size_t>(m.top_k) * sizeof(void*) + 63) / 64 * 64;
+  return std::max(pointers + attend_scratch_bytes(m.heads, m.kv_lora, m.rope),
+                  select_topk_scratch_bytes(l.max_context));
+}
+
+void fill_rope_table(context& c) {
+  const auto pairs = static_cast<std::size_t>(c.model().rope / 2);
+  const std::vector<double> frequencies = rope_inverse_frequencies(c.model().rotary, c.model().rope);
+  c.rope_cos.resize(static_cast<std::size_t>(c.layout.max_context) * pairs);
+  c.rope_sin.resize(c.rope_cos.size());
+  for (token_id p = 0; p < c.layout.max_context; ++p) {
+    const std::size_t at = static_cast<std::size_t>(p) * pairs;
+    rope_cos_sin(frequencies, p, std::span<float>(c.rope_cos).subspan(at, pairs),
+                 std::span<float>(c.rope_sin).subspan(at, pairs));
+  }
+}
+
+class cpu_device final : public device {
+ public:
+  explicit cpu_device(const cpu_device_options& options)
+      : options_(options), team_(std::max(1, options.compute_threads), [] { use_one_gemm_thread(); }) {
+    if (!options_.weights) options_.weights = std::make_shared<weights_cache>();
+  }
+
+  [[nodiscard]] std::string_view name() const override { return "cpu"; }
+  [[nodiscard]] clock_kind clock() const override { return clock_kind::wall; }
+
+  void allocate(const memory_layout& layout, std::uint64_t seed) override {
+    check_model(layout.model);
+    tier_budget device_tier(memory_tier::device, options_.device_budget);
+    tier_budget host_tier(memory_tier::host, options_.host_budget);
+    for (const memory_item& item : memory_items(layout)) {
+      (item.tier == memory_tier::device ? device_tier : host_tier).take(item.what, item.bytes);
+    }
+    use_one_gemm_thread();
+    context_.reset(new context{.layout = layout,
+                               .weights = options_.weights->get(layout.model, seed),
+                               .team = team_,
+                               .link = paced_link(options_.link)});
+    for (std::size_t i = 0; i < buffer_count; ++i) {
+      context_->buffers[i] =
+          aligned_bytes(static_cast<std::size_t>(buffer_bytes(layout, static_cast<buffer_id>(i)).value));
+    }
+    context_->narrow = aligned_bytes(static_cast<std::size_t>(scratch_bytes(layout).value / 2));
+    context_->wide = aligned_bytes(static_cast<std::size_t>(scratch_bytes(layout).value / 2));
+    for (int t = 0; t < team_.threads(); ++t) {
+      context_->thread_scratch.emplace_back(thread_scratch_bytes(layout));
+    }
+    fill_rope_table(*context_);
+  }
+
+  void write(buffer_id buffer, std::int64_t offset, std::span<const std::byte> bytes) override {
+    std::memcpy(place(buffer, offset, bytes.size()), bytes.data(), bytes.size());
+  }
+
+  void read(buffer_id buffer, std::int64_t offset, std::span<std::byte> bytes) const override {
+    std::memcpy(bytes.data(), place(buffer, offset, bytes.size()), bytes.size());
+  }
+
+  void reset_pool(const seat_state& seat) override {
+    if (context_->layout.map_tokens == 0) return;
+    for (std::int32_t layer = 0; layer < context_->model().layers; ++layer)
+      reset(context_->pool(seat, layer));
+  }
+
+  step_timing run(const step_program& program, const probe& after) override {
+    for (const operation& op : program.operations) {
+      if (handler_of(op.kind) == nullptr) {
+        throw unsupported(fmt::format("the cpu device has no {} operation", ess::to_string(op.kind)));
+      }
+    }
+    context_->link.begin_step(after ? link_settings{} : options_.link);
+    step_timing timing = executor_.run(
+        program, [this](const operation& op) { handler_of(op.kind)(*context_, op); }, after);
+    timing.link_late = context_->link.late();
+    return timing;
+  }
+
+ private:
+  static void check_model(const model_dims& m) {
+    if (m.index_dim != 128) throw unsupported("the cpu device scores index keys of 128 values only");
+    if (m.kv_lora % 128 != 0 || m.rope != 64)
+      throw unsupported("the cpu device needs latents of 128 n + 64 values");
+  }
+
+  [[nodiscard]] std::byte* place(buffer_id buffer, std::int64_t offset, std::size_t size) const {
+    const aligned_bytes& bytes = context_->buffers[static_cast<std::size_t>(buffer)];
+    if (offset < 0 || static_cast<std::size_t>(offset) + size > bytes.size()) {
+      throw std::out_of_range(fmt::format("{} bytes at {} are outside buffer {} of {} bytes", size, offset,
+                                          ess::to_string(buffer), bytes.size()));
+    }
+    return bytes.data() + offset;
+  }
+
+  cpu_device_options options_;
+  worker_team team_;
+  std::unique_ptr<context> context_;
+  stream_executor executor_;
+};
+
+}  // namespace
+
+// Of each layer: the map of every token; then, for every slot, token, stamp, and neighbours; then the
+// headers.
+pool_view context::pool(const seat_state& seat, std::int32_t layer) const {
+  const std::int64_t layer_bytes =
+      buffer_bytes(layout, buffer_id::pool).value / std::max(1, layout.model.layers);
+  std::byte* base = at<std::byte>(buffer_id::pool, layer * layer_bytes);
+  std::byte* slots = base + layout.map_tokens * pool_map_bytes_per_token;
+  std::byte* headers = slots + layout.device_rows * pool_bytes_per_slot;
+  const auto count = static_cast<std::size_t>(seat.device_rows);
+  const std::int64_t rows = layout.device_rows;
+  const auto column = [&]<class T>(std::int64_t offset, T*) {
+    return std::span<T>(reinterpret_cast<T*>(slots + offset) + seat.device_base, count);
+  };
+  return {.header = reinterpret_cast<pool_header*>(headers + seat.home * pool_bytes_per_request),
+          .slot_of = {reinterpret_cast<slot_id*>(base) + seat.map_base,
+                      static_cast<std::size_t>(seat.map_tokens)},
+          .token_of = column(0, static_cast<token_id*>(nullptr)),
+          .stamp = column(rows * 4, static_cast<std::uint32_t*>(nullptr)),
+          .older = column(rows * 8, static_cast<slot_id*>(nullptr)),
+          .newer = column(rows * 10, static_cast<slot_id*>(nullptr))};
+}
+
+}  // namespace cpu
+
+int default_compute_threads() {
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1);
+}
+
+std::shared_ptr<cpu::weights_cache> make_cpu_weights_cache() {
+  return std::make_shared<cpu::weights_cache>();
+}
+
+std::unique_ptr<device> make_cpu_device(const cpu_device_options& options) {
+  return std::make_unique<cpu::cpu_device>(options);
+}
+
+}  // namespace ess

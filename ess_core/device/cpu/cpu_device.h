@@ -1,0 +1,29 @@
+// The CPU device: real numbers on a wall clock. Compute and copy streams are threads; both tiers are host
+// memory with a byte budget, and the link between them can be paced.
+#pragma once
+
+#include <memory>
+
+#include "ess_core/device/device.h"
+
+namespace ess {
+
+namespace cpu {
+class weights_cache;
+}
+
+struct cpu_device_options {
+  byte_count device_budget{0};  // 0: no limit
+  byte_count host_budget{0};
+  link_settings link;
+  int compute_threads = 1;  // of the compute stream; copies have one of their own
+  // Keeps weights between devices of the same model and seed; null: not shared.
+  std::shared_ptr<cpu::weights_cache> weights;
+};
+
+// Cores less one for the copy stream, at least one.
+[[nodiscard]] int default_compute_threads();
+[[nodiscard]] std::shared_ptr<cpu::weights_cache> make_cpu_weights_cache();
+[[nodiscard]] std::unique_ptr<device> make_cpu_device(const cpu_device_options& options);
+
+}  // namespace ess

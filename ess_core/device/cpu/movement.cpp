@@ -1,0 +1,125 @@
+// Rows on the move: within the device, and over the link in both directions.
+#include <cstring>
+
+#include "ess_core/device/cpu/context.h"
+#include "ess_core/device/cpu/kernels/row_copy.h"
+
+namespace ess::cpu {
+namespace {
+
+// The rows that a seat misses, one after the other; `copy` moves one.
+template <class Copy>
+std::int64_t for_each_miss(context& c, const operation& op, const Copy& copy) {
+  std::int64_t rows = 0;
+  for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+    const seat_state& seat = c.seat(i);
+    for (std::int32_t n = 0; n < c.miss_count(i); ++n) copy(seat, c.misses(i)[n]);
+    c.counters(i, op.layer).rows_in += c.miss_count(i);
+    rows += c.miss_count(i);
+  }
+  return rows;
+}
+
+}  // namespace
+
+// The host learns which rows are missing: one small copy.
+void read_back(context& c, const operation& op) {
+  const auto start = paced_link::clock::now();
+  std::int64_t bytes = 0;
+  for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+    bytes += c.miss_count(i) * static_cast<std::int64_t>(sizeof(row_miss));
+  }
+  c.link.finish(start, {.bytes = {bytes}, .by = transfer::way::copy});
+}
+
+void append_row(context& c, const operation& op) {
+  c.for_each_lane(op.slice, [&](std::int64_t lane, int) {
+    const seat_state& seat = c.seat_of_lane(lane);
+    const auto query = static_cast<std::size_t>(lane % c.queries());
+    const row_location location = op.addressing == row_addressing::by_token
+                                      ? c.position_of_lane(lane)
+                                      : c.pool(seat, op.layer).header->new_rows[query];
+    std::memcpy(c.row_at(seat, op.layer, location),
+                c.at<std::uint8_t>(buffer_id::latent_new, (op.layer * c.lanes() + lane) * c.row_bytes()),
+                static_cast<std::size_t>(c.row_bytes()));
+  });
+}
+
+void write_back(context& c, const operation& op) {
+  const auto start = paced_link::clock::now();
+  const std::int64_t first = std::int64_t{op.slice.first} * c.queries();
+  const std::int64_t count = std::int64_t{op.slice.count} * c.queries();
+  for (std::int64_t lane = first; lane < first + count; ++lane) {
+    std::memcpy(c.host_rows(c.seat_of_lane(lane), op.layer) +
+                    std::int64_t{c.position_of_lane(lane)} * c.layout.host_row_pitch,
+                c.at<std::uint8_t>(buffer_id::latent_new, (op.layer * c.lanes() + lane) * c.row_bytes()),
+                static_cast<std::size_t>(c.row_bytes()));
+    ++c.counters(static_cast<std::int32_t>(lane / c.queries()), op.layer).rows_out;
+  }
+  c.link.finish(start, {.bytes = {count * c.row_bytes()}});
+}
+
+void fetch(context& c, const operation& op) {
+  const auto start = paced_link::clock::now();
+  std::int64_t rows = 0;
+  for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+    const seat_state& seat = c.seat(i);
+    const std::int32_t misses = c.miss_count(i);
+    // Rows for the pool and rows for staging have different homes: two gathers, the second mostly empty.
+    for (const bool staged : {false, true}) {
+      c.copy_from.clear();
+      c.copy_to.clear();
+      for (std::int32_t n = 0; n < misses; ++n) {
+        const row_miss& miss = c.misses(i)[n];
+        if ((miss.location >= seat.device_rows) != staged) continue;
+        c.copy_from.push_back(miss.token);
+        c.copy_to.push_back(static_cast<std::int32_t>(miss.location - (staged ? seat.device_rows : 0)));
+      }
+      copy_rows({.from = c.host_rows(seat, op.layer),
+                 .from_pitch = c.layout.host_row_pitch,
+                 .from_rows = c.copy_from.data(),
+                 .to = staged ? c.staging_rows(seat) : c.device_rows(seat, op.layer),
+                 .to_pitch = c.row_bytes(),
+                 .to_rows = c.copy_to.data(),
+                 .n = static_cast<std::int64_t>(c.copy_from.size()),
+                 .row_bytes = c.row_bytes()});
+    }
+    c.counters(i, op.layer).rows_in += misses;
+    rows += misses;
+  }
+  c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
+}
+
+void fetch_by_call(context& c, const operation& op) {
+  const auto start = paced_link::clock::now();
+  const std::int64_t rows = for_each_miss(c, op, [&](const seat_state& seat, const row_miss& miss) {
+    std::memcpy(c.row_at(seat, op.layer, miss.location),
+                c.host_rows(seat, op.layer) + std::int64_t{miss.token} * c.layout.host_row_pitch,
+                static_cast<std::size_t>(c.row_bytes()));
+  });
+  c.link.finish(start, {.bytes = {rows * c.row_bytes()}, .calls = rows, .by = transfer::way::copy});
+}
+
+// All rows that the layer had before this step, one large copy a request.
+void stream_layer(context& c, const operation& op) {
+  const auto start = paced_link::clock::now();
+  std::int64_t rows = 0;
+  for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+    const seat_state& seat = c.seat(i);
+    const std::uint8_t* from = c.host_rows(seat, op.layer);
+    std::uint8_t* to = c.device_rows(seat, op.layer);
+    if (c.layout.host_row_pitch == c.row_bytes()) {
+      std::memcpy(to, from, static_cast<std::size_t>(seat.position * c.row_bytes()));
+    } else {
+      for (token_id token = 0; token < seat.position; ++token) {
+        std::memcpy(to + token * c.row_bytes(), from + std::int64_t{token} * c.layout.host_row_pitch,
+                    static_cast<std::size_t>(c.row_bytes()));
+      }
+    }
+    c.counters(i, op.layer).rows_in += seat.position;
+    rows += seat.position;
+  }
+  c.link.finish(start, {.bytes = {rows * c.row_bytes()}, .calls = op.slice.count, .by = transfer::way::copy});
+}
+
+}  // namespace ess::cpu

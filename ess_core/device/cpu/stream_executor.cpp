@@ -1,0 +1,112 @@
+#include "ess_core/device/cpu/stream_executor.h"
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace ess::cpu {
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+// How long a thread polls before it sleeps on a flag that another stream is about to set.
+constexpr std::chrono::microseconds poll_for{20};
+
+void wait_for(std::atomic<std::uint32_t>& flag) {
+  const auto give_up = clock::now() + poll_for;
+  while (flag.load(std::memory_order_acquire) == 0) {
+    if (clock::now() < give_up) continue;
+    flag.wait(0, std::memory_order_acquire);
+  }
+}
+
+}  // namespace
+
+struct stream_executor::state {
+  // One step.
+  struct job {
+    const step_program& program;
+    const std::function<void(const operation&)>& execute;
+    const device::probe& after;
+    clock::time_point begin;
+    step_timing timing;
+    std::vector<std::atomic<std::uint32_t>> done;
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;
+    std::mutex mutex;  // error, and calls of `after`
+
+    job(const step_program& p, const std::function<void(const operation&)>& e, const device::probe& a)
+        : program(p), execute(e), after(a), begin(clock::now()), done(p.operations.size()) {
+      timing.operations.resize(p.operations.size());
+    }
+
+    void run_stream(stream_id stream) {
+      for (std::size_t i = 0; i < program.operations.size(); ++i) {
+        const operation& op = program.operations[i];
+        if (op.stream != stream) continue;
+        for (const std::int32_t wait : op.waits) wait_for(done[static_cast<std::size_t>(wait)]);
+        if (!failed) run_one(op, timing.operations[i]);
+        done[i].store(1, std::memory_order_release);
+        done[i].notify_all();
+      }
+    }
+
+    void run_one(const operation& op, op_timing& time) try {
+      time.start = clock::now() - begin;
+      execute(op);
+      time.end = clock::now() - begin;
+      if (!after) return;
+      const std::scoped_lock lock(mutex);
+      after(op);
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      if (!failed.exchange(true)) error = std::current_exception();
+    }
+  };
+
+  std::atomic<job*> current{nullptr};
+  std::atomic<std::uint32_t> round{0};
+  std::atomic<std::uint32_t> finished{0};
+  std::atomic<bool> stop{false};
+  std::thread copy_thread{[this] { serve(); }};
+
+  void serve() {
+    for (std::uint32_t seen = 0;;) {
+      round.wait(seen);
+      seen = round.load();
+      if (stop) return;
+      current.load()->run_stream(stream_id::copy);
+      finished.store(seen, std::memory_order_release);
+      finished.notify_one();
+    }
+  }
+};
+
+stream_executor::stream_executor() : state_(std::make_unique<state>()) {}
+
+stream_executor::~stream_executor() {
+  state_->stop = true;
+  ++state_->round;
+  state_->round.notify_one();
+  state_->copy_thread.join();
+}
+
+step_timing stream_executor::run(const step_program& program,
+                                 const std::function<void(const operation&)>& execute,
+                                 const device::probe& after) {
+  state::job job(program, execute, after);
+  state_->current = &job;
+  const std::uint32_t round = ++state_->round;
+  state_->round.notify_one();
+  job.run_stream(stream_id::compute);
+  for (std::uint32_t seen = state_->finished; seen != round; seen = state_->finished)
+    state_->finished.wait(seen);
+  job.timing.total = clock::now() - job.begin;
+  if (job.error) std::rethrow_exception(job.error);
+  return std::move(job.timing);
+}
+
+}  // namespace ess::cpu

@@ -1,0 +1,134 @@
+#include "ess_core/device/cpu/cpu_device.h"
+
+#include "baselines/systems.h"
+#include "ess_core/engine/capacity.h"
+#include "ess_core/engine/decode_engine.h"
+#include "ess_core/model/presets.h"
+
+namespace ess {
+namespace {
+
+constexpr token_id prompt = 300;
+constexpr token_id steps = 12;
+
+// Everything observable of a run: the hidden state after every step, and every selection.
+struct trace {
+  std::vector<std::vector<float>> hidden;
+  std::vector<std::vector<token_id>> selected;
+  row_totals rows;
+};
+
+struct run_options {
+  std::string_view system = "all_gpu";
+  overlap_kind overlap = overlap_kind::none;
+  std::int32_t batch = 3;
+  int threads = 1;
+  ess_options ess = {};
+  std::int32_t pitch = 0;
+  link_settings link = {};
+};
+
+trace run(const run_options& o) {
+  const model_dims model = find_model_preset("tiny").value();
+  const auto system = make_system(o.system, o.ess);
+  const auto device = make_cpu_device({.link = o.link, .compute_threads = o.threads});
+  const batch_plan plan{.model = model, .final_tokens = prompt + steps, .host_row_pitch = o.pitch};
+  const memory_layout layout = make_layout(plan, *system, o.batch, o.batch);
+  device->allocate(layout, 5);
+  prefill_source prefill(model, 5);
+  decode_engine engine(*device, *system, prefill, {.layout = layout, .seed = 5, .overlap = o.overlap});
+  std::vector<request> requests;
+  for (std::int32_t i = 0; i < o.batch; ++i) requests.push_back({i, prompt - 7 * i, steps});
+  engine.admit_batch(requests);
+  trace out;
+  for (token_id s = 0; s < steps; ++s) {
+    const step_report report = engine.step();
+    out.rows.asked += report.rows.asked;
+    out.rows.misses += report.rows.misses;
+    out.rows.rows_in += report.rows.rows_in;
+    out.hidden.emplace_back(static_cast<std::size_t>(o.batch * model.hidden));
+    device->read(buffer_id::hidden, 0, std::as_writable_bytes(std::span(out.hidden.back())));
+    out.selected.emplace_back(static_cast<std::size_t>(model.layers * o.batch * model.top_k));
+    device->read(buffer_id::selected, 0, std::as_writable_bytes(std::span(out.selected.back())));
+  }
+  return out;
+}
+
+TEST(cpu_device, every_system_without_overlap_equals_all_gpu_bit_for_bit) {
+  const trace want = run({});
+  for (const auto system : system_names()) {
+    const trace got = run({.system = system});
+    EXPECT_EQ(got.hidden, want.hidden) << system;
+    EXPECT_EQ(got.selected, want.selected) << system;
+  }
+}
+
+TEST(cpu_device, pools_smaller_than_a_step_equal_all_gpu_too) {
+  const trace want = run({});
+  for (const std::int64_t rows : {1, 20, 32, 33, 40}) {
+    const trace got = run({.system = "ess", .ess = {.pool_rows = rows}});
+    EXPECT_EQ(got.hidden, want.hidden) << rows << " rows";
+    EXPECT_GT(got.rows.misses, 0);
+  }
+}
+
+TEST(cpu_device, a_wider_host_pitch_changes_nothing_but_memory) {
+  EXPECT_EQ(run({.system = "ess", .pitch = 704}).hidden, run({}).hidden);
+  EXPECT_EQ(run({.system = "layer_stream", .pitch = 704}).hidden, run({}).hidden);
+}
+
+TEST(cpu_device, results_do_not_depend_on_threads_or_batch) {
+  const trace one = run({});
+  EXPECT_EQ(run({.threads = 3}).hidden, one.hidden);
+  const trace larger = run({.batch = 9});
+  const std::size_t width = one.hidden[0].size();
+  for (std::size_t s = 0; s < one.hidden.size(); ++s) {
+    EXPECT_TRUE(std::equal(one.hidden[s].begin(), one.hidden[s].end(), larger.hidden[s].begin()))
+        << "step " << s;
+    EXPECT_EQ(width * 3, larger.hidden[s].size());
+  }
+}
+
+TEST(cpu_device, pacing_changes_times_only) {
+  const link_settings link{.paced = true, .gather_gb_per_s = 0.5, .copy_gb_per_s = 1.0, .call_us = 1.0};
+  EXPECT_EQ(run({.system = "ess", .overlap = overlap_kind::da, .link = link}).hidden,
+            run({.system = "ess", .overlap = overlap_kind::da}).hidden);
+}
+
+// Another order of sums: near, not equal.
+TEST(cpu_device, dual_attention_stays_near) {
+  const trace want = run({});
+  const trace got = run({.system = "ess", .overlap = overlap_kind::da});
+  EXPECT_GT(got.rows.misses, 0);
+  for (std::size_t i = 0; i < want.hidden[0].size(); ++i)
+    EXPECT_NEAR(got.hidden[0][i], want.hidden[0][i], 1e-3);
+}
+
+TEST(cpu_device, out_of_memory_names_tier_and_numbers) {
+  const model_dims model = find_model_preset("tiny").value();
+  const auto device = make_cpu_device({.device_budget = byte_count{1'000'000}});
+  const memory_layout layout =
+      make_layout({.model = model, .final_tokens = 512}, *make_system("all_gpu", {}), 4, 4);
+  EXPECT_THROW(device->allocate(layout, 1), out_of_memory);
+}
+
+TEST(cpu_device, refuses_operations_it_has_no_code_for_before_running_any) {
+  const model_dims model = find_model_preset("tiny").value();
+  const auto device = make_cpu_device({});
+  device->allocate(make_layout({.model = model, .final_tokens = 64}, *make_system("all_gpu", {}), 1, 1), 1);
+  step_program program{.layers = 1, .seats = 1};
+  program.operations.push_back({.kind = op_kind::dispatch, .slice = {0, 1}});
+  EXPECT_THROW(device->run(program), unsupported);
+}
+
+TEST(cpu_device, reads_and_writes_stay_inside_their_buffer) {
+  const model_dims model = find_model_preset("tiny").value();
+  const auto device = make_cpu_device({});
+  device->allocate(make_layout({.model = model, .final_tokens = 64}, *make_system("all_gpu", {}), 1, 1), 1);
+  std::vector<std::byte> bytes(16);
+  EXPECT_THROW(device->read(buffer_id::hidden, model.hidden * 4 - 8, bytes), std::out_of_range);
+  EXPECT_THROW(device->write(buffer_id::hidden, -1, bytes), std::out_of_range);
+}
+
+}  // namespace
+}  // namespace ess

@@ -1,0 +1,97 @@
+#include "ess_core/device/cpu/stream_executor.h"
+
+#include <atomic>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+#include "baselines/systems.h"
+#include "ess_core/model/presets.h"
+#include "ess_core/step/overlap.h"
+
+namespace ess::cpu {
+namespace {
+
+step_program some_program() {
+  const model_dims model = find_model_preset("tiny").value();
+  return build_decode_step(model, {.seats = 2}, *make_system("ess", {}), overlap_kind::da);
+}
+
+TEST(stream_executor, starts_nothing_before_what_it_waits_for) {
+  const step_program p = some_program();
+  stream_executor executor;
+  for (int round = 0; round < 50; ++round) {
+    std::vector<std::atomic<bool>> done(p.operations.size());
+    std::atomic<int> early{0};
+    executor.run(p,
+                 [&](const operation& op) {
+                   for (const std::int32_t wait : op.waits)
+                     early += done[static_cast<std::size_t>(wait)] ? 0 : 1;
+                   if (op.kind == op_kind::fetch && round % 5 == 0)
+                     std::this_thread::sleep_for(std::chrono::microseconds(200));
+                   done[static_cast<std::size_t>(&op - p.operations.data())] = true;
+                 },
+                 {});
+    EXPECT_EQ(early, 0);
+    for (const auto& d : done) EXPECT_TRUE(d);
+  }
+}
+
+TEST(stream_executor, times_every_operation_within_the_step) {
+  const step_program p = some_program();
+  stream_executor executor;
+  const step_timing t = executor.run(p, [](const operation&) {}, {});
+  ASSERT_EQ(t.operations.size(), p.operations.size());
+  for (const op_timing& op : t.operations) {
+    EXPECT_LE(op.start, op.end);
+    EXPECT_LE(op.end, t.total);
+  }
+}
+
+TEST(stream_executor, streams_run_at_the_same_time) {
+  step_program p;
+  p.layers = p.seats = 1;
+  p.operations.push_back({.kind = op_kind::attend, .slice = {0, 1}});
+  p.operations.push_back({.kind = op_kind::fetch, .slice = {0, 1}, .stream = stream_id::copy});
+  std::atomic<int> inside{0};
+  stream_executor executor;
+  executor.run(p,
+               [&](const operation&) {
+                 ++inside;
+                 while (inside < 2) std::this_thread::yield();  // would hang if one ran after the other
+               },
+               {});
+  EXPECT_EQ(inside, 2);
+}
+
+TEST(stream_executor, an_exception_ends_the_step_and_comes_out) {
+  const step_program p = some_program();
+  stream_executor executor;
+  for (const op_kind culprit : {op_kind::fetch, op_kind::attend}) {
+    EXPECT_THROW(executor.run(p,
+                              [&](const operation& op) {
+                                if (op.kind == culprit) throw std::runtime_error("no");
+                              },
+                              {}),
+                 std::runtime_error);
+  }
+  EXPECT_NO_THROW(executor.run(p, [](const operation&) {}, {}));
+}
+
+TEST(stream_executor, probes_see_an_operation_before_its_successors_start) {
+  const step_program p = some_program();
+  stream_executor executor;
+  std::atomic<std::int32_t> last_executed{-1};
+  executor.run(
+      p,
+      [&](const operation& op) {
+        if (op.stream == stream_id::compute)
+          last_executed = static_cast<std::int32_t>(&op - p.operations.data());
+      },
+      [&](const operation& op) {
+        if (op.stream == stream_id::compute) EXPECT_EQ(last_executed, &op - p.operations.data());
+      });
+}
+
+}  // namespace
+}  // namespace ess::cpu

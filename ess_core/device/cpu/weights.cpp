@@ -1,0 +1,68 @@
+#include "ess_core/device/cpu/weights.h"
+
+#include "ess_core/model/weights.h"
+
+namespace ess::cpu {
+namespace {
+
+packed_matrix pack(const model_dims& model, std::uint64_t seed, std::int32_t layer, weight_kind kind) {
+  const matrix_shape shape = shape_of(model, kind);
+  return packed_matrix(make_weights(model, seed, layer, kind).data(), static_cast<int>(shape.rows),
+                       static_cast<int>(shape.columns));
+}
+
+// k_up is stored [heads][nope][kv_lora]; as a product y = x W^T it is W = [kv_lora][nope].
+std::vector<packed_matrix> pack_k_up(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
+  const std::vector<float> all = make_weights(model, seed, layer, weight_kind::k_up);
+  const auto rows = static_cast<std::size_t>(model.kv_lora);
+  const auto columns = static_cast<std::size_t>(model.nope);
+  std::vector<float> transposed(rows * columns);
+  std::vector<packed_matrix> out;
+  for (std::size_t head = 0; head < static_cast<std::size_t>(model.heads); ++head) {
+    const float* from = all.data() + head * rows * columns;
+    for (std::size_t c = 0; c < columns; ++c) {
+      for (std::size_t r = 0; r < rows; ++r) transposed[r * columns + c] = from[c * rows + r];
+    }
+    out.emplace_back(transposed.data(), model.kv_lora, model.nope);
+  }
+  return out;
+}
+
+std::vector<packed_matrix> pack_v_up(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
+  const std::vector<float> all = make_weights(model, seed, layer, weight_kind::v_up);
+  std::vector<packed_matrix> out;
+  for (int head = 0; head < model.heads; ++head) {
+    out.emplace_back(all.data() + std::ptrdiff_t{head} * model.v * model.kv_lora, model.v, model.kv_lora);
+  }
+  return out;
+}
+
+layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
+  const auto packed = [&](weight_kind kind) { return pack(model, seed, layer, kind); };
+  return {.q_a = packed(weight_kind::q_a),
+          .q_b = packed(weight_kind::q_b),
+          .kv_a = packed(weight_kind::kv_a),
+          .out = packed(weight_kind::out),
+          .index_q = packed(weight_kind::index_q),
+          .index_k = packed(weight_kind::index_k),
+          .index_head_weight = packed(weight_kind::index_head_weight),
+          .gate_up = packed(weight_kind::gate_up),
+          .down = packed(weight_kind::down),
+          .k_up = pack_k_up(model, seed, layer),
+          .v_up = pack_v_up(model, seed, layer),
+          .index_k_norm = make_weights(model, seed, layer, weight_kind::index_k_norm)};
+}
+
+}  // namespace
+
+std::shared_ptr<const model_weights> weights_cache::get(const model_dims& model, std::uint64_t seed) {
+  if (last_ && last_->model == model && last_->seed == seed) return last_;
+  last_.reset();
+  auto made = std::make_shared<model_weights>(model_weights{.model = model, .seed = seed, .layers = {}});
+  for (std::int32_t layer = 0; layer < model.layers; ++layer)
+    made->layers.push_back(make_layer(model, seed, layer));
+  last_ = made;
+  return last_;
+}
+
+}  // namespace ess::cpu

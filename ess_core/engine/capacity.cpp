@@ -1,0 +1,42 @@
+#include "ess_core/engine/capacity.h"
+
+#include <algorithm>
+
+namespace ess {
+
+memory_layout make_layout(const batch_plan& plan, const cache_system& system, std::int32_t requests,
+                          std::int32_t seats) {
+  const request_extent one = system.extent(plan.model, plan.final_tokens, plan.query_tokens);
+  const auto row = static_cast<std::int32_t>(plan.model.latent_row_bytes().value);
+  return {.model = plan.model,
+          .shape = {.seats = seats, .query_tokens = plan.query_tokens},
+          .max_context = plan.final_tokens,
+          .index_tokens = requests * one.index_tokens,
+          .device_rows = requests * one.device_rows,
+          .latent_copies = system.latent_copies(plan.model),
+          .staging_rows = requests * one.staging_rows,
+          .host_rows = requests * one.host_rows,
+          .host_row_pitch = plan.host_row_pitch > 0 ? plan.host_row_pitch : row,
+          .map_tokens = system.has_pool() ? requests * whole_pages(plan.final_tokens) : 0};
+}
+
+std::int32_t largest_batch(const batch_plan& plan, const cache_system& system, const memory_budgets& budgets,
+                           std::int32_t limit) {
+  const auto fits = [&](std::int32_t requests) {
+    const auto items = memory_items(make_layout(plan, system, requests, requests));
+    const auto within = [&](memory_tier tier, byte_count budget) {
+      return budget.value == 0 || total(items, tier) <= budget;
+    };
+    return within(memory_tier::device, budgets.device) && within(memory_tier::host, budgets.host);
+  };
+  if (fits(limit)) return limit;
+  std::int32_t good = 0;
+  std::int32_t bad = limit;
+  while (bad - good > 1) {
+    const std::int32_t middle = good + (bad - good) / 2;
+    (fits(middle) ? good : bad) = middle;
+  }
+  return good;
+}
+
+}  // namespace ess

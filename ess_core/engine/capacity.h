@@ -1,0 +1,30 @@
+// From a system and a number of requests to memory, and from a memory budget to the largest number of
+// requests.
+#pragma once
+
+#include "ess_core/device/device.h"
+#include "ess_core/step/cache_system.h"
+
+namespace ess {
+
+struct memory_budgets {
+  byte_count device{0};  // 0: no limit
+  byte_count host{0};
+};
+
+// What decides the size of a batch's memory.
+struct batch_plan {
+  model_dims model;
+  std::int32_t query_tokens = 1;
+  token_id final_tokens = 0;        // of the longest request, its last token included
+  std::int32_t host_row_pitch = 0;  // 0: rows follow each other
+};
+
+// Room for `requests` requests of the full length. `seats` >= requests: shorter requests may share that room.
+[[nodiscard]] memory_layout make_layout(const batch_plan& plan, const cache_system& system,
+                                        std::int32_t requests, std::int32_t seats);
+// The most requests of the full length that fit; 0 if not even one does. At most `limit`.
+[[nodiscard]] std::int32_t largest_batch(const batch_plan& plan, const cache_system& system,
+                                         const memory_budgets& budgets, std::int32_t limit);
+
+}  // namespace ess

@@ -1,0 +1,110 @@
+// Decodes a batch of requests on a device, step by step: admission against the memory of both tiers,
+// hand-over of what prefill left, warm-up, one program a batch size, accounting with its identities, finish.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "ess_core/device/device.h"
+#include "ess_core/engine/extent_allocator.h"
+#include "ess_core/engine/prefill.h"
+#include "ess_core/step/overlap.h"
+
+namespace ess {
+
+struct request {
+  request_id id = 0;
+  token_id prompt_tokens = 0;  // handed over by prefill
+  token_id output_tokens = 0;  // to decode
+  [[nodiscard]] token_id final_tokens() const { return prompt_tokens + output_tokens; }
+};
+
+enum class warm_up_kind : std::uint8_t {
+  windows,  // the ids of the last prompt positions, in order
+  empty,    // the pool starts empty
+};
+
+struct engine_options {
+  memory_layout layout;  // what the device has allocated
+  std::uint64_t seed = 0;
+  overlap_kind overlap = overlap_kind::none;
+  warm_up_kind warm_up = warm_up_kind::windows;
+  std::int32_t warm_up_windows = 32;
+};
+
+// Sums over layers and seats of one step.
+struct row_totals {
+  std::int64_t asked = 0;
+  std::int64_t hits = 0;
+  std::int64_t misses = 0;
+  std::int64_t rows_in = 0;
+  std::int64_t rows_out = 0;
+};
+
+struct step_report {
+  step_timing timing;
+  const step_program* program = nullptr;
+  std::int32_t active = 0;  // requests that took part
+  std::int32_t tokens = 0;  // kept
+  row_totals rows;
+  // Mean over requests and layers of |K(t-1) and K(t)| / |K(t)|; empty in the first step of a request.
+  std::optional<double> step_overlap;
+  std::vector<request_id> finished;
+};
+
+// The accounting of a step does not add up: a bug, never a property of the data.
+class identity_violation : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+class decode_engine {
+ public:
+  decode_engine(device& on, const cache_system& system, prefill_source& prefill,
+                const engine_options& options);
+
+  // False if there is no room now. Throws out_of_memory if there never will be.
+  [[nodiscard]] bool admit(const request& what);
+  // As many as are given, warmed up together; all must fit.
+  void admit_batch(const std::vector<request>& requests);
+  [[nodiscard]] std::int32_t active() const { return static_cast<std::int32_t>(seats_.size()); }
+  [[nodiscard]] const std::vector<seat_state>& seats() const { return states_; }
+
+  // One token for every active request. Requests that have all their tokens leave afterwards.
+  step_report step(const device::probe& after = {});
+
+ private:
+  struct seat {
+    request what;
+    token_id decoded = 0;
+    std::int32_t home = 0;
+    request_extent extent;
+    seat_state state;
+    std::vector<token_id> previous;  // [layers][query tokens][top_k] ids of the last step
+  };
+
+  [[nodiscard]] std::optional<seat> take_room(const request& what);
+  void give_back(const seat& s);
+  void check_ever_fits(const request_extent& extent) const;
+  void hand_over(const seat& s);
+  void warm_up(batch_slice slice);
+  void write_inputs(token_id back);
+  [[nodiscard]] const step_program& program_for(std::int32_t active);
+  void count_rows(step_report& report);
+  void compare_selections(step_report& report);
+  void retire(step_report& report);
+
+  device& device_;
+  const cache_system& system_;
+  prefill_source& prefill_;
+  engine_options options_;
+  extent_allocator index_, rows_, staging_, host_, map_;
+  std::vector<std::int32_t> free_homes_;
+  std::vector<seat> seats_;
+  std::vector<seat_state> states_;  // as last written to the device
+  std::map<std::int32_t, step_program> programs_;
+};
+
+}  // namespace ess

@@ -1,0 +1,84 @@
+#include "ess_core/engine/prefill.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "ess_core/base/random.h"
+#include "ess_core/layout/index_key.h"
+#include "ess_core/layout/latent_row.h"
+
+namespace ess {
+namespace {
+
+counter_rng stream_of(std::uint64_t seed, purpose what, request_id request, std::int32_t layer) {
+  return counter_rng(seed, what,
+                     static_cast<std::uint32_t>(request) * 1024 + static_cast<std::uint32_t>(layer));
+}
+
+// The `token`-th vector of a stream.
+void fill(const counter_rng& rng, token_id token, std::span<float> out) {
+  rng.fill_unit_variance(out, static_cast<std::uint64_t>(token) * ((out.size() + 7) / 8));
+}
+
+}  // namespace
+
+void prefill_source::make_latent_row(request_id request, std::int32_t layer, token_id token,
+                                     std::span<std::uint8_t> row) const {
+  std::vector<float> values(static_cast<std::size_t>(model_.absorbed_dim()));
+  fill(stream_of(seed_, purpose::latent_rows, request, layer), token, values);
+  const auto latent = static_cast<std::size_t>(model_.kv_lora);
+  pack_latent_row(std::span(values).first(latent), std::span(values).subspan(latent), row);
+}
+
+void prefill_source::make_index_key(request_id request, std::int32_t layer, token_id token,
+                                    std::span<float> values) const {
+  fill(stream_of(seed_, purpose::index_keys, request, layer), token, values);
+}
+
+void prefill_source::make_layer(request_id request, std::int32_t layer, prefill_result& out) const {
+  const auto row = static_cast<std::size_t>(model_.latent_row_bytes().value);
+  const index_page_format format{.dim = model_.index_dim};
+  const auto pages = static_cast<std::size_t>(format.bytes_for(out.tokens));
+  const auto at = static_cast<std::size_t>(layer);
+  const std::span<std::uint8_t> rows =
+      std::span(out.latents).subspan(at * static_cast<std::size_t>(out.tokens) * row);
+  const std::span<std::uint8_t> keys = std::span(out.index).subspan(at * pages, pages);
+  std::vector<float> values(static_cast<std::size_t>(model_.index_dim));
+  std::vector<std::uint8_t> codes(values.size());
+  for (token_id token = 0; token < out.tokens; ++token) {
+    make_latent_row(request, layer, token, rows.subspan(static_cast<std::size_t>(token) * row, row));
+    make_index_key(request, layer, token, values);
+    const float scale = quantise_index_vector(values, codes);
+    pack_index_key(codes, scale, token, keys);
+  }
+}
+
+prefill_result prefill_source::make(request_id request, token_id tokens) const {
+  const index_page_format format{.dim = model_.index_dim};
+  const auto layers = static_cast<std::size_t>(model_.layers);
+  prefill_result out{
+      .tokens = tokens,
+      .latents = std::vector<std::uint8_t>(layers * static_cast<std::size_t>(tokens) *
+                                           static_cast<std::size_t>(model_.latent_row_bytes().value)),
+      .index = std::vector<std::uint8_t>(layers * static_cast<std::size_t>(format.bytes_for(tokens)))};
+  std::atomic<std::int32_t> next{0};
+  const auto work = [&] {
+    for (std::int32_t layer = next++; layer < model_.layers; layer = next++) make_layer(request, layer, out);
+  };
+  std::vector<std::jthread> helpers;
+  const unsigned threads =
+      std::min(std::thread::hardware_concurrency(), static_cast<unsigned>(model_.layers));
+  for (unsigned i = 1; i < threads; ++i) helpers.emplace_back(work);
+  work();
+  helpers.clear();
+  return out;
+}
+
+std::shared_ptr<const prefill_result> prefill_source::get(request_id request, token_id tokens) {
+  std::shared_ptr<const prefill_result>& kept = kept_[request];
+  if (!kept || kept->tokens != tokens) kept = std::make_shared<prefill_result>(make(request, tokens));
+  return kept;
+}
+
+}  // namespace ess

@@ -1,0 +1,45 @@
+// What prefill would have left: latent rows and index keys of a prompt, random by seed, the same for every
+// system. Prefill itself is not run and not timed; its result is made here and handed over in bulk.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "ess_core/base/units.h"
+#include "ess_core/model/dims.h"
+
+namespace ess {
+
+struct prefill_result {
+  token_id tokens = 0;
+  std::vector<std::uint8_t> latents;  // [layers][tokens][row]
+  std::vector<std::uint8_t> index;    // [layers][pages][page]
+};
+
+class prefill_source {
+ public:
+  prefill_source(const model_dims& model, std::uint64_t seed) : model_(model), seed_(seed) {}
+
+  // Kept for later calls, since all systems of a run serve the same requests. A longer prompt of the same
+  // request begins with the shorter one's tokens.
+  [[nodiscard]] std::shared_ptr<const prefill_result> get(request_id request, token_id tokens);
+
+  // One row, one key: what a reference compares against. row: packed; values of a key before quantisation:
+  // [128].
+  void make_latent_row(request_id request, std::int32_t layer, token_id token,
+                       std::span<std::uint8_t> row) const;
+  void make_index_key(request_id request, std::int32_t layer, token_id token, std::span<float> values) const;
+
+ private:
+  [[nodiscard]] prefill_result make(request_id request, token_id tokens) const;
+  void make_layer(request_id request, std::int32_t layer, prefill_result& out) const;
+
+  model_dims model_;
+  std::uint64_t seed_;
+  std::map<request_id, std::shared_ptr<const prefill_result>> kept_;
+};
+
+}  // namespace ess

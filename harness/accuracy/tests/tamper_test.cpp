@@ -244,6 +244,7 @@ TEST(tampering, one_value_of_each_result) {
   constexpr std::array results = {
       result{op_kind::project_index, buffer_id::q_resid, 1.5f, "project_index.q_resid"},
       result{op_kind::project_index, buffer_id::index_weight, 2.0f, "project_index.head_weight"},
+      result{op_kind::score_keys, buffer_id::scores, 1.01f, "score_keys.score"},
       result{op_kind::project_attention, buffer_id::query, 2.0f, "project_attention.query"},
       result{op_kind::attend, buffer_id::attention, 1.1f, "attend.output"},
       result{op_kind::attend, buffer_id::lse, 1.001f, "attend.lse"},

@@ -9,9 +9,7 @@
 #include <mutex>
 #include <string>
 
-// Older headers lack the extension; ESSBENCH_NVTX_PLAIN_PAYLOAD lets a test build what they give.
-#if __has_include(<nvtx3/nvToolsExtPayload.h>) && !defined(ESSBENCH_NVTX_PLAIN_PAYLOAD)
-#define ESSBENCH_NVTX_SCHEMA 1
+#ifdef ESSBENCH_NVTX_SCHEMA  // the headers have the payload extension
 #include <nvtx3/nvToolsExtPayload.h>
 #endif
 

@@ -14,8 +14,7 @@
 #include <string>
 #include <vector>
 
-#if __has_include(<nvtx3/nvToolsExtPayload.h>)
-#define ESSBENCH_RECORD_SCHEMA 1
+#ifdef ESSBENCH_NVTX_SCHEMA
 #include <nvtx3/nvToolsExtPayload.h>
 #endif
 
@@ -62,7 +61,7 @@ nvtxStringHandle_t NVTX_API register_string(nvtxDomainHandle_t, const char* text
   return intern<nvtxStringHandle_t>(text);
 }
 
-#ifdef ESSBENCH_RECORD_SCHEMA
+#ifdef ESSBENCH_NVTX_SCHEMA
 template <class T>
 long long read_at(const void* base, std::uint64_t offset) {
   T value;
@@ -103,7 +102,7 @@ void write_payload(const nvtxEventAttributes_t& event) {
   if (event.payloadType == NVTX_PAYLOAD_TYPE_UNSIGNED_INT64) {
     std::fprintf(state().log, "\tvalue=%" PRIu64, event.payload.ullValue);
   }
-#ifdef ESSBENCH_RECORD_SCHEMA
+#ifdef ESSBENCH_NVTX_SCHEMA
   if (event.payloadType == NVTX_PAYLOAD_TYPE_EXT) {
     const auto* const data = reinterpret_cast<const nvtxPayloadData_t*>(event.payload.ullValue);
     for (std::int32_t i = 0; i < event.reserved0; ++i) write_schema_payload(data[i]);
@@ -156,7 +155,7 @@ extern "C" __attribute__((visibility("default"))) int InitializeInjectionNvtx2(
   return 1;
 }
 
-#ifdef ESSBENCH_RECORD_SCHEMA
+#ifdef ESSBENCH_NVTX_SCHEMA
 extern "C" __attribute__((visibility("default"))) int InitializeInjectionNvtxExtension(
     nvtxExtModuleInfo_t* module) {
   if (module->moduleId != NVTX_EXT_PAYLOAD_MODULEID || module->segmentsCount == 0) return 0;

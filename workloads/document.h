@@ -14,10 +14,9 @@
 
 namespace workloads {
 
-// The values given for one field: several make an axis.
+// The values given for one field: several make an axis, and [x] is the same as x.
 struct given {
   std::vector<nlohmann::json> values;
-  bool is_list = false;  // as written: ["ess"] is one value, but stays a list in the resolved copy
   int line = 0;
   std::string file;
 };

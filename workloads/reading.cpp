@@ -139,8 +139,7 @@ failure layer_reader::read_values(const json_node& node, const field& of, layer_
   const std::string path = key_of(of, scope);
   into.line = node.line;
   into.file = file_;
-  into.is_list = node.type == json_type::array;
-  if (!into.is_list) return read_value(node, of, path, into);
+  if (node.type != json_type::array) return read_value(node, of, path, into);
   if (scope == layer_scope::override_of_system || scope == layer_scope::exclusion) {
     return at(node, path, fmt::format("'{}' must be a single value here", path),
               "a list is an axis, which only the grid and extra_points have");

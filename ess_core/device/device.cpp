@@ -121,7 +121,7 @@ std::vector<memory_item> memory_items(const memory_layout& l) {
         buffer_id::expert_output}) {
     activations += bytes(buffer);
   }
-  return {{"weights", memory_tier::device, byte_count{l.model.parameters() * 4}},
+  return {{"weights", memory_tier::device, l.weights},
           {"activations", memory_tier::device, activations},
           {"indexer keys", memory_tier::device, bytes(buffer_id::index_keys)},
           {"latent rows", memory_tier::device, bytes(buffer_id::latents)},

@@ -38,6 +38,7 @@ struct link_settings {
 struct memory_layout {
   model_dims model;
   batch_shape shape;
+  byte_count weights;             // this device's share
   token_id max_context = 0;       // longest request, its last token included
   std::int64_t index_tokens = 0;  // per layer, all requests, whole pages of 64
   std::int64_t device_rows = 0;   // per copy of `latents`, all requests
@@ -130,8 +131,8 @@ class device {
   virtual void read(buffer_id buffer, std::int64_t offset, std::span<std::byte> bytes) const = 0;
   // Empties the pool of one request in every layer.
   virtual void reset_pool(const seat_state& seat) = 0;
-  // Executes once. Throws unsupported before anything ran if the program has an operation it cannot do. A step with a
-  // probe is no measurement: its times mean nothing, and a link is not paced.
+  // Executes once. Throws unsupported before anything ran if the program has an operation it cannot do. A
+  // step with a probe is no measurement: its times mean nothing, and a link is not paced.
   virtual step_timing run(const step_program& program, const probe& after = {}) = 0;
 };
 

@@ -56,6 +56,8 @@ void decode_engine::check_ever_fits(const request_extent& e) const {
   need(memory_tier::device, "indexer keys of one request", e.index_tokens, l.index_tokens,
        l.model.layers * l.model.index_key_bytes());
   need(memory_tier::device, "latent rows of one request", e.device_rows, l.device_rows, row);
+  need(memory_tier::device, "staging rows of one request", e.staging_rows, l.staging_rows,
+       l.model.latent_row_bytes());
   need(memory_tier::host, "latent store of one request", e.host_rows, l.host_rows, row);
 }
 
@@ -201,6 +203,7 @@ const step_program& decode_engine::program_for(std::int32_t active) {
 }
 
 step_report decode_engine::step(const device::probe& after) {
+  if (seats_.empty()) throw std::logic_error("a step needs a request");
   step_report report{.program = &program_for(active()), .active = active(), .tokens = active()};
   write_inputs(0);
   report.timing = device_.run(*report.program, after);

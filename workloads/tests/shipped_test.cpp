@@ -35,6 +35,20 @@ workload load(const std::string& name, const spec_options& options = {}) {
       .value();
 }
 
+TEST(shipped_workloads, every_cut_off_file_is_an_error_with_a_line_in_it) {
+  for (const std::string& file : shipped()) {
+    std::string text = read_text(file).value();
+    text.resize(text.find_last_of('}') + 1);
+    const int lines = 1 + static_cast<int>(std::ranges::count(text, '\n'));
+    for (std::size_t length = 0; length < text.size(); length += 7) {
+      const auto made = parse_workload(text.substr(0, length), "cut.json");
+      ASSERT_FALSE(made.has_value()) << file << " cut at " << length;
+      ASSERT_GE(made.error().line, 1) << to_string(made.error());
+      ASSERT_LE(made.error().line, lines) << to_string(made.error());
+    }
+  }
+}
+
 TEST(shipped_workloads, quick_compares_five_systems_and_an_uncapped_point) {
   const workload quick = load("quick");
   ASSERT_EQ(quick.points.size(), 6u);

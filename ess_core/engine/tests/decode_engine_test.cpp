@@ -14,16 +14,16 @@ constexpr token_id longest = 200;
 
 struct fixture {
   explicit fixture(std::string_view name, std::int32_t room, std::int32_t seats)
-      : system(make_system(name, {.sparse_ratio = 0.25})), device(make_cpu_device({})) {
-    layout = make_layout({.model = model, .final_tokens = longest}, *system, room, seats);
-    device->allocate(layout, 3);
-    engine = std::make_unique<decode_engine>(*device, *system, prefill,
+      : system(make_system(name, {.sparse_ratio = 0.25})), on(make_cpu_device({})) {
+    layout = make_layout({.model = model, .final_tokens = longest, .shortest_tokens = 1}, *system, room, seats);
+    on->allocate(layout, 3);
+    engine = std::make_unique<decode_engine>(*on, *system, prefill,
                                              engine_options{.layout = layout, .seed = 3});
   }
 
   model_dims model = find_model_preset("tiny").value();
   std::unique_ptr<cache_system> system;
-  std::unique_ptr<device> device;
+  std::unique_ptr<ess::device> on;
   memory_layout layout;
   prefill_source prefill{model, 3};
   std::unique_ptr<decode_engine> engine;
@@ -37,7 +37,7 @@ void step_and_record(fixture& f, outputs& out) {
   const auto& seats = f.engine->seats();
   for (std::size_t i = 0; i < seats.size(); ++i) {
     std::vector<float> hidden(static_cast<std::size_t>(f.model.hidden));
-    f.device->read(buffer_id::hidden, static_cast<std::int64_t>(i) * f.model.hidden * 4,
+    f.on->read(buffer_id::hidden, static_cast<std::int64_t>(i) * f.model.hidden * 4,
                    std::as_writable_bytes(std::span(hidden)));
     out[seats[i].request].push_back(hidden);
   }
@@ -56,6 +56,7 @@ outputs serve(std::string_view system, std::int32_t room, std::int32_t seats) {
   const auto requests = mixed_requests();
   for (std::size_t next = 0; next < requests.size() || f.engine->active() > 0;) {
     while (next < requests.size() && f.engine->admit(requests[next])) ++next;
+    if (f.engine->active() == 0) throw std::logic_error("an empty engine refuses a request");
     step_and_record(f, out);
   }
   return out;
@@ -92,7 +93,9 @@ TEST(decode_engine, accounts_for_every_row) {
     EXPECT_EQ(report.rows.asked, 2 * f.model.layers * f.model.top_k) << name;
     EXPECT_EQ(report.rows.hits + report.rows.misses, report.rows.asked);
     EXPECT_EQ(report.rows.rows_out, name == "all_gpu" ? 0 : 2 * f.model.layers);
-    if (name == "layer_stream") EXPECT_EQ(report.rows.rows_in, f.model.layers * (121 + 91));
+    if (name == "layer_stream") {
+      EXPECT_EQ(report.rows.rows_in, f.model.layers * (121 + 91));
+    }
     ASSERT_TRUE(report.step_overlap.has_value());
     EXPECT_GT(*report.step_overlap, 0.05);
     EXPECT_LE(*report.step_overlap, 1.0);
@@ -103,7 +106,7 @@ TEST(decode_engine, warm_up_spares_the_first_step_its_misses) {
   std::map<warm_up_kind, std::int64_t> misses;
   for (const warm_up_kind kind : {warm_up_kind::windows, warm_up_kind::empty}) {
     fixture f("ess", 1, 1);
-    decode_engine engine(*f.device, *f.system, f.prefill, {.layout = f.layout, .seed = 3, .warm_up = kind});
+    decode_engine engine(*f.on, *f.system, f.prefill, {.layout = f.layout, .seed = 3, .warm_up = kind});
     engine.admit_batch({{0, 190, 5}});
     misses[kind] = engine.step().rows.misses;
   }

@@ -89,7 +89,9 @@ TEST(stream_executor, probes_see_an_operation_before_its_successors_start) {
           last_executed = static_cast<std::int32_t>(&op - p.operations.data());
       },
       [&](const operation& op) {
-        if (op.stream == stream_id::compute) EXPECT_EQ(last_executed, &op - p.operations.data());
+        if (op.stream == stream_id::compute) {
+          EXPECT_EQ(last_executed, &op - p.operations.data());
+        }
       });
 }
 

@@ -1,0 +1,209 @@
+#include "harness/planning/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "baselines/systems.h"
+#include "ess_core/model/presets.h"
+
+namespace harness {
+namespace {
+
+using workloads::settings;
+
+constexpr std::int32_t batch_limit = 4096;  // where no budget sets one sooner
+
+ess::model_dims model_of(const settings& s) {
+  ess::model_dims model = ess::find_model_preset(s.model.preset).value();
+  if (s.model.layers > 0) model.layers = std::min(s.model.layers, model.layers);
+  model.dense_layers = std::min(model.dense_layers, model.layers);
+  if (s.model.experts > 0 && model.moe.experts > 0) model.moe.experts = s.model.experts;
+  return model;
+}
+
+// The CPU device computes in f32. A cluster (cluster.ep) holds fp8 weights, its experts spread over the
+// ranks.
+ess::byte_count weight_bytes(const settings& s, const ess::model_dims& model) {
+  if (s.cluster.ep <= 0) return {model.parameters() * 4};
+  std::int64_t sum = 0;
+  for (int layer = 0; layer < model.layers; ++layer) {
+    const std::int64_t experts =
+        model.is_moe_layer(layer) ? 3 * std::int64_t{model.hidden} * model.moe.width * model.moe.experts : 0;
+    sum += model.attention_parameters() + model.feed_forward_parameters(layer) - experts +
+           experts / s.cluster.ep;
+  }
+  return {sum};
+}
+
+ess::memory_budgets budgets_of(const settings& s, const ess::model_dims& model) {
+  ess::memory_budgets out{.host = {s.host_budget_bytes}};
+  if (s.device_budget_beyond_weights_bytes) {
+    out.device = weight_bytes(s, model) + ess::byte_count{*s.device_budget_beyond_weights_bytes};
+  } else {
+    out.device = {s.device_budget_bytes.value_or(0)};
+  }
+  return out;
+}
+
+std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
+  return ess::make_system(workloads::to_string(s.system), {.pool_rows = s.pool_rows.value_or(0),
+                                                           .sparse_ratio = s.sparse_ratio.value_or(0.2)});
+}
+
+ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
+  const bool serves = s.kind == workloads::workload_kind::serve;
+  const bool capped = serves && s.requests.max_context_tokens > 0;
+  return {.model = model,
+          .query_tokens = s.mtp,
+          .final_tokens = capped ? s.requests.max_context_tokens : s.context_tokens + total_steps(s),
+          .shortest_tokens = serves ? 1 : 0,
+          .host_row_pitch = s.host_row_pitch_bytes,
+          .weights = weight_bytes(s, model)};
+}
+
+// Mechanisms that the field table knows and this version does not run yet.
+std::string missing_mechanism(const settings& s, const ess::model_dims& model) {
+  if (s.mtp > 1)
+    return fmt::format("mtp = {}: roll-back of rejected tokens is not in this version; use mtp 1", s.mtp);
+  if (s.overlap == workloads::overlap_mode::dba || s.overlap == workloads::overlap_mode::layerwise) {
+    return fmt::format("overlap '{}' is not in this version; use none or da",
+                       workloads::to_string(s.overlap));
+  }
+  if (s.two_batch_overlap) return "two_batch_overlap is not in this version";
+  if (s.warmup == workloads::warmup_mode::arbitrary) return "warmup 'arbitrary' is not in this version";
+  if (s.prefetch_rows > 0) return "prefetch_rows is not in this version; use 0";
+  if (model.dense_layers < model.layers) {
+    return fmt::format(
+        "model {} has {} mixture-of-experts layers, which no device of this version runs; "
+        "model.layers = {} keeps the dense ones",
+        model.name, model.layers - model.dense_layers, model.dense_layers);
+  }
+  return {};
+}
+
+std::int32_t largest(const settings& s) {
+  const ess::model_dims model = model_of(s);
+  const auto system = system_of(s);
+  return system ? ess::largest_batch(shape_of(s, model), *system, budgets_of(s, model), batch_limit) : 0;
+}
+
+// The batch asked for, and what to say if there is none.
+struct batch_answer {
+  std::int32_t batch = 0;
+  std::string trouble = {};
+};
+
+batch_answer batch_of(const workloads::point& point, const planned_point& plan) {
+  const settings& s = point.requested;
+  if (const int* number = std::get_if<int>(&s.batch)) return {*number};
+  const bool of_another = std::holds_alternative<workloads::max_batch_of>(s.batch) && point.batch_of;
+  const settings& limited = of_another ? *point.batch_of : s;
+  const ess::memory_budgets budgets = budgets_of(limited, plan.model);
+  if (budgets.device.value == 0 && budgets.host.value == 0) {
+    return {0, "batch \"max\" needs a budget: set device_budget_bytes or device_budget_beyond_weights_bytes"};
+  }
+  return {of_another ? largest(limited) : plan.batch_max};
+}
+
+std::string does_not_fit(const planned_point& plan) {
+  const auto one = ess::memory_items(ess::make_layout(plan.shape, *plan.system, 1, 1));
+  return fmt::format(
+      "one request of {} tokens needs {} on the device (budget {}) and {} on the host (budget {})",
+      plan.shape.final_tokens, to_string(total(one, ess::memory_tier::device)),
+      plan.budgets.device.value > 0 ? to_string(plan.budgets.device) : "unlimited",
+      to_string(total(one, ess::memory_tier::host)),
+      plan.budgets.host.value > 0 ? to_string(plan.budgets.host) : "unlimited");
+}
+
+std::string exceeds(const planned_point& plan) {
+  const ess::byte_count device = total(plan.memory, ess::memory_tier::device);
+  const ess::byte_count host = total(plan.memory, ess::memory_tier::host);
+  const auto over = [](ess::byte_count need, ess::byte_count budget) {
+    return budget.value > 0 && need > budget;
+  };
+  if (over(device, plan.budgets.device)) {
+    return fmt::format("batch {} needs {} on the device, the budget is {}; {} fit", plan.batch,
+                       to_string(device), to_string(plan.budgets.device), plan.batch_max);
+  }
+  if (over(host, plan.budgets.host)) {
+    return fmt::format("batch {} needs {} on the host, the budget is {}; {} fit", plan.batch, to_string(host),
+                       to_string(plan.budgets.host), plan.batch_max);
+  }
+  return {};
+}
+
+void refuse(planned_point& plan, plan_verdict verdict, std::string reason) {
+  plan.verdict = verdict;
+  plan.reason = std::move(reason);
+}
+
+}  // namespace
+
+std::string_view to_string(plan_verdict verdict) {
+  switch (verdict) {
+    case plan_verdict::ok:
+      return "ok";
+    case plan_verdict::out_of_memory:
+      return "out_of_memory";
+    case plan_verdict::unsupported:
+      return "unsupported";
+  }
+  return "?";
+}
+
+int total_steps(const settings& s) {
+  return s.accuracy.steps + s.measure.warmup_steps + std::min(s.steps, s.measure.max_samples);
+}
+
+ess::memory_layout planned_point::layout() const { return ess::make_layout(shape, *system, batch, batch); }
+
+settings planned_point::effective(int cpu_threads) const {
+  settings out = point.requested;
+  out.batch = batch;
+  out.overlap =
+      overlap == ess::overlap_kind::da ? workloads::overlap_mode::da : workloads::overlap_mode::none;
+  out.model.layers = model.layers;
+  out.cpu_threads = cpu_threads;
+  out.host_row_pitch_bytes = static_cast<int>(layout().host_row_pitch);
+  // The prompt's cache is put in its place in bulk, outside the times.
+  out.handover = workloads::handover_mode::to_host;
+  return out;
+}
+
+planned_point plan_point(const workloads::point& point) {
+  const settings& s = point.requested;
+  planned_point plan{.point = point, .model = model_of(s), .system = system_of(s)};
+  if (!plan.system) {
+    refuse(plan, plan_verdict::unsupported,
+           fmt::format("system '{}' is not in this version", workloads::to_string(s.system)));
+    return plan;
+  }
+  plan.shape = shape_of(s, plan.model);
+  plan.budgets = budgets_of(s, plan.model);
+  const bool limited = plan.budgets.device.value > 0 || plan.budgets.host.value > 0;
+  if (limited) plan.batch_max = ess::largest_batch(plan.shape, *plan.system, plan.budgets, batch_limit);
+  const batch_answer answer = batch_of(point, plan);
+  plan.batch = answer.batch;
+  if (s.overlap == workloads::overlap_mode::da)
+    plan.overlap = effective_overlap(*plan.system, ess::overlap_kind::da);
+  if (plan.batch > 0) plan.memory = ess::memory_items(plan.layout());
+  if (!answer.trouble.empty()) {
+    refuse(plan, plan_verdict::unsupported, answer.trouble);
+  } else if (plan.batch == 0) {
+    refuse(plan, plan_verdict::out_of_memory, does_not_fit(plan));
+  } else if (std::string reason = exceeds(plan); !reason.empty()) {
+    refuse(plan, plan_verdict::out_of_memory, std::move(reason));
+  } else if (std::string missing = missing_mechanism(s, plan.model); !missing.empty()) {
+    refuse(plan, plan_verdict::unsupported, std::move(missing));
+  }
+  return plan;
+}
+
+std::vector<planned_point> plan_workload(const workloads::workload& workload) {
+  std::vector<planned_point> out;
+  for (const workloads::point& point : workload.points) out.push_back(plan_point(point));
+  return out;
+}
+
+}  // namespace harness

@@ -1,0 +1,43 @@
+// From a point of a workload to what would run: model, system, batch, memory. Pure arithmetic: the same bytes
+// on every machine.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ess_core/engine/capacity.h"
+#include "ess_core/step/overlap.h"
+#include "workloads/spec.h"
+
+namespace harness {
+
+enum class plan_verdict : std::uint8_t { ok, out_of_memory, unsupported };
+[[nodiscard]] std::string_view to_string(plan_verdict verdict);
+
+struct planned_point {
+  workloads::point point;
+  plan_verdict verdict = plan_verdict::ok;
+  std::string reason;  // why not, with the numbers
+
+  ess::model_dims model;
+  std::shared_ptr<const ess::cache_system> system;      // null if the system is not in this version
+  ess::overlap_kind overlap = ess::overlap_kind::none;  // effective
+  ess::memory_budgets budgets;
+  ess::batch_plan shape;
+  std::int32_t batch = 0;
+  std::int32_t batch_max = 0;            // the most that fits; 0: none, or no budget to fit in
+  std::vector<ess::memory_item> memory;  // of `batch`
+
+  [[nodiscard]] ess::memory_layout layout() const;
+  // Settings as they will be used: batch a number, overlap what the system can do, threads counted.
+  [[nodiscard]] workloads::settings effective(int cpu_threads) const;
+};
+
+// Steps of a fixed point that decode a token: checked, warm-up and measured ones.
+[[nodiscard]] int total_steps(const workloads::settings& s);
+// `longest` caps the context of a serve workload's requests; it decides the size of the caches there.
+[[nodiscard]] planned_point plan_point(const workloads::point& point);
+[[nodiscard]] std::vector<planned_point> plan_workload(const workloads::workload& workload);
+
+}  // namespace harness

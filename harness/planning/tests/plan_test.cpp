@@ -1,0 +1,78 @@
+#include "harness/planning/plan.h"
+
+namespace harness {
+namespace {
+
+workloads::point point_of(workloads::system_kind system) {
+  workloads::point p{.label = "test"};
+  p.requested.system = system;
+  p.requested.model.preset = "tiny";
+  p.requested.context_tokens = 512;
+  p.requested.steps = 8;
+  p.requested.device_budget_bytes = std::nullopt;
+  p.requested.device_budget_beyond_weights_bytes = 20'000'000;
+  return p;
+}
+
+TEST(plan_point, max_is_the_largest_batch_in_the_budget) {
+  const planned_point plan = plan_point(point_of(workloads::system_kind::all_gpu));
+  EXPECT_EQ(plan.verdict, plan_verdict::ok) << plan.reason;
+  EXPECT_EQ(plan.batch, plan.batch_max);
+  EXPECT_GT(plan.batch, 1);
+  EXPECT_LE(total(plan.memory, ess::memory_tier::device), plan.budgets.device);
+}
+
+TEST(plan_point, ess_holds_more_than_all_gpu) {
+  EXPECT_GT(plan_point(point_of(workloads::system_kind::ess)).batch_max,
+            plan_point(point_of(workloads::system_kind::all_gpu)).batch_max);
+}
+
+TEST(plan_point, a_batch_that_does_not_fit_is_out_of_memory_with_the_numbers) {
+  workloads::point p = point_of(workloads::system_kind::all_gpu);
+  p.requested.batch = 500;
+  const planned_point plan = plan_point(p);
+  EXPECT_EQ(plan.verdict, plan_verdict::out_of_memory);
+  EXPECT_THAT(plan.reason, testing::HasSubstr("batch 500 needs"));
+  p.requested.batch = workloads::max_batch{};
+  p.requested.device_budget_beyond_weights_bytes = 1000;
+  EXPECT_EQ(plan_point(p).verdict, plan_verdict::out_of_memory);
+}
+
+TEST(plan_point, max_without_a_budget_has_no_answer) {
+  workloads::point p = point_of(workloads::system_kind::all_gpu);
+  p.requested.device_budget_beyond_weights_bytes = std::nullopt;
+  p.requested.device_budget_bytes = 0;
+  const planned_point plan = plan_point(p);
+  EXPECT_EQ(plan.verdict, plan_verdict::unsupported);
+  EXPECT_THAT(plan.reason, testing::HasSubstr("needs a budget"));
+}
+
+TEST(plan_point, mechanisms_of_later_versions_are_refused_by_name) {
+  workloads::point p = point_of(workloads::system_kind::ess);
+  p.requested.mtp = 2;
+  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("mtp = 2"));
+  p = point_of(workloads::system_kind::ess);
+  p.requested.overlap = workloads::overlap_mode::dba;
+  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("'dba'"));
+  p = point_of(workloads::system_kind::hisparse);
+  EXPECT_EQ(plan_point(p).verdict, plan_verdict::unsupported);
+  p = point_of(workloads::system_kind::all_gpu);
+  p.requested.model.preset = "deepseek_v3_2";
+  p.requested.device_budget_beyond_weights_bytes = 100'000'000'000;
+  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("mixture-of-experts"));
+  p.requested.model.layers = 1;
+  EXPECT_EQ(plan_point(p).verdict, plan_verdict::ok) << plan_point(p).reason;
+}
+
+TEST(plan_point, effective_settings_say_what_is_really_used) {
+  const planned_point plan = plan_point(point_of(workloads::system_kind::naive_gather));
+  const workloads::settings used = plan.effective(3);
+  EXPECT_EQ(std::get<int>(used.batch), plan.batch);
+  EXPECT_EQ(used.overlap, workloads::overlap_mode::none);
+  EXPECT_EQ(used.cpu_threads, 3);
+  EXPECT_EQ(used.host_row_pitch_bytes, 656);
+  EXPECT_EQ(used.model.layers, 3);
+}
+
+}  // namespace
+}  // namespace harness

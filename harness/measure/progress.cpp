@@ -54,7 +54,7 @@ std::string duration_text(ess::seconds time) {
 
 progress::progress(const progress_options& options) : options_(options) {
   if (!options_.now) options_.now = steady_now;
-  start_ = point_start_ = options_.now();
+  point_start_ = options_.now();
 }
 
 progress::~progress() { clear_line(); }

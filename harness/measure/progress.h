@@ -59,7 +59,6 @@ class progress {
   void clear_line();
 
   progress_options options_;
-  ess::seconds start_;
   ess::seconds point_start_;
   std::optional<ess::seconds> last_write_;
   std::size_t begun_ = 0;

@@ -20,6 +20,7 @@ enum class purpose : std::uint32_t {
   accuracy_sample = 7,
   bootstrap = 8,
   microbenchmark = 9,
+  key_salience = 10,
 };
 
 class counter_rng {

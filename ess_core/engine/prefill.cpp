@@ -16,6 +16,11 @@ counter_rng stream_of(std::uint64_t seed, purpose what, request_id request, std:
                      static_cast<std::uint32_t>(request) * 1024 + static_cast<std::uint32_t>(layer));
 }
 
+// Some tokens matter more than others whatever is asked: their keys are larger. Without such a part, overlap and misses
+// cannot both be where the paper has them (docs/method.md, "Locality").
+constexpr double salient_share = 0.18;
+constexpr float salient_gain = 3.5f;
+
 // The `token`-th vector of a stream.
 void fill(const counter_rng& rng, token_id token, std::span<float> out) {
   rng.fill_unit_variance(out, static_cast<std::uint64_t>(token) * ((out.size() + 7) / 8));
@@ -34,6 +39,9 @@ void prefill_source::make_latent_row(request_id request, std::int32_t layer, tok
 void prefill_source::make_index_key(request_id request, std::int32_t layer, token_id token,
                                     std::span<float> values) const {
   fill(stream_of(seed_, purpose::index_keys, request, layer), token, values);
+  const counter_rng salience = stream_of(seed_, purpose::key_salience, request, layer);
+  if (salience.uniform(static_cast<std::uint64_t>(token)) >= salient_share) return;
+  for (float& value : values) value *= salient_gain;
 }
 
 void prefill_source::make_layer(request_id request, std::int32_t layer, prefill_result& out) const {

@@ -48,6 +48,6 @@ inline constexpr int hidden_parts = 4;
 struct query_mix {
   std::array<float, hidden_parts> amplitude;  // fixed, slow, fast, noise; squares sum to 1
 };
-[[nodiscard]] query_mix mix_of_layer(const model_dims& model, std::int32_t layer);
+[[nodiscard]] query_mix mix_of_layer(std::int32_t layer);
 
 }  // namespace ess

@@ -13,6 +13,7 @@ namespace {
 using workloads::settings;
 
 constexpr std::int32_t batch_limit = 4096;  // where no budget sets one sooner
+constexpr std::int32_t seats_per_full_request = 4;
 
 ess::model_dims model_of(const settings& s) {
   ess::model_dims model = ess::find_model_preset(s.model.preset).value();
@@ -156,7 +157,16 @@ int total_steps(const settings& s) {
   return s.accuracy.steps + s.measure.warmup_steps + std::min(s.steps, s.measure.max_samples);
 }
 
-ess::memory_layout planned_point::layout() const { return ess::make_layout(shape, *system, batch, batch); }
+ess::memory_layout planned_point::layout() const {
+  std::int32_t seats = batch;
+  if (point.requested.kind == workloads::workload_kind::serve) {
+    for (seats = batch * seats_per_full_request; seats > batch; --seats) {
+      const auto items = ess::memory_items(ess::make_layout(shape, *system, batch, seats));
+      if (budgets.device.value == 0 || total(items, ess::memory_tier::device) <= budgets.device) break;
+    }
+  }
+  return ess::make_layout(shape, *system, batch, seats);
+}
 
 settings planned_point::effective(int cpu_threads) const {
   settings out = point.requested;

@@ -29,6 +29,8 @@ struct planned_point {
   std::int32_t batch_max = 0;            // the most that fits; 0: none, or no budget to fit in
   std::vector<ess::memory_item> memory;  // of `batch`
 
+  // Of the batch. A serve point has room for `batch` requests of the full length and more seats than that, as
+  // many as fit, since shorter requests may share the room.
   [[nodiscard]] ess::memory_layout layout() const;
   // Settings as they will be used: batch a number, overlap what the system can do, threads counted.
   [[nodiscard]] workloads::settings effective(int cpu_threads) const;

@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -31,28 +32,43 @@ HWY_INLINE bool has_nan_code(const std::uint8_t* HWY_RESTRICT codes, std::size_t
   return found;
 }
 
-// The values of Lanes(d) codes, none of them a NaN. Shifted into place, exponent and mantissa make the value
-// times 2^-120, subnormals too; the multiplication is exact.
+// The values of Lanes(d) codes, none of them a NaN, times 2^-8: shifted into place, exponent and mantissa
+// make an f16 of that, subnormals too. (An f32 made likewise would be subnormal where the code is, and those
+// are slow.)
+inline constexpr float code_unit = 0x1p8f;
 template <class DF>
-HWY_INLINE hn::Vec<DF> decode_codes(DF d, const std::uint8_t* HWY_RESTRICT codes) {
-  const hn::RebindToSigned<DF> di;
+HWY_INLINE hn::Vec<DF> decode_scaled(DF d, const std::uint8_t* HWY_RESTRICT codes) {
+  const hn::Rebind<std::int16_t, DF> d16;
+  const hn::Rebind<hwy::float16_t, DF> df16;
   const hn::Rebind<std::int8_t, DF> d8;
-  const auto wide = hn::PromoteTo(di, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(codes)));
-  const auto mask = hn::Set(di, static_cast<std::int32_t>(0x87f00000u));
-  return hn::Mul(hn::BitCast(d, hn::And(hn::ShiftLeft<20>(wide), mask)), hn::Set(d, 0x1p120f));
+  const auto wide = hn::PromoteTo(d16, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(codes)));
+  const auto mask = hn::Set(d16, static_cast<std::int16_t>(0xbf80u));
+  return hn::PromoteTo(d, hn::BitCast(df16, hn::And(hn::ShiftLeft<7>(wide), mask)));
 }
 
-// n values, a multiple of Lanes(d): code * scale.
+// n values, a multiple of Lanes(d): code * 2^-8.
+template <class DF>
+HWY_INLINE void decode(DF d, const std::uint8_t* HWY_RESTRICT codes, std::size_t n,
+                       float* HWY_RESTRICT values) {
+  if (HWY_UNLIKELY(has_nan_code(codes, n))) {
+    for (std::size_t i = 0; i < n; ++i) values[i] = e4m3_to_float(codes[i]) / code_unit;
+    return;
+  }
+  for (std::size_t i = 0; i < n; i += hn::Lanes(d)) hn::StoreU(decode_scaled(d, codes + i), d, values + i);
+}
+
+// n values, a multiple of Lanes(d): code * scale, for any scale.
 template <class DF>
 HWY_INLINE void dequantise(DF d, const std::uint8_t* HWY_RESTRICT codes, float scale, std::size_t n,
                            float* HWY_RESTRICT values) {
-  if (HWY_UNLIKELY(has_nan_code(codes, n))) {
+  const bool exact = std::fabs(scale) < 0x1p100f;  // scale * code_unit is finite; false for a NaN
+  if (HWY_UNLIKELY(!exact || has_nan_code(codes, n))) {
     for (std::size_t i = 0; i < n; ++i) values[i] = e4m3_to_float(codes[i]) * scale;
     return;
   }
-  const auto factor = hn::Set(d, scale);
+  const auto factor = hn::Set(d, scale * code_unit);
   for (std::size_t i = 0; i < n; i += hn::Lanes(d))
-    hn::StoreU(hn::Mul(decode_codes(d, codes + i), factor), d, values + i);
+    hn::StoreU(hn::Mul(decode_scaled(d, codes + i), factor), d, values + i);
 }
 
 // Code of value, in the low byte of each lane; see float_to_e4m3 for the rules.

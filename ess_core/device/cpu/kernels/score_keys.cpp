@@ -25,7 +25,7 @@ inline constexpr std::size_t padded_heads = max_index_heads;
 struct key_tile {
   alignas(64) float query[padded_heads * index_dim];  // grouped, see group_heads
   alignas(64) float weight[padded_heads];
-  alignas(64) float keys[row_tile * key_stride];
+  alignas(64) float keys[row_tile * key_stride];                     // times 1 / code_unit
   alignas(64) float sums[row_tile * HWY_MAX_BYTES / sizeof(float)];  // by key: lanes to be added
 };
 
@@ -37,11 +37,11 @@ void load_query(DF d, const score_keys_params& p, key_tile& tile) {
   std::fill(std::copy_n(p.weight, p.heads, tile.weight), tile.weight + padded_heads, 0.0f);
 }
 
-template <class DF>
-void load_keys(DF d, const std::uint8_t* pages, std::int64_t first, int count, float* keys) {
+inline void load_keys(const std::uint8_t* pages, std::int64_t first, int count, float* keys) {
   constexpr index_page_format format{index_dim};
+  const hn::ScalableTag<float> d;
   for (int i = 0; i < count; ++i)
-    dequantise(d, pages + format.key_offset(first + i), 1.0f, index_dim, keys + i * key_stride);
+    decode(d, pages + format.key_offset(first + i), index_dim, keys + i * key_stride);
 }
 
 // sums[key] += weight * relu(query . key), lanes apart, for one group of heads.
@@ -64,8 +64,8 @@ template <class DF>
 void score_tile(DF d, const score_keys_params& p, std::int64_t first, int count, key_tile& tile) {
   constexpr index_page_format format{index_dim};
   const std::size_t lanes = hn::Lanes(d);
-  load_keys(d, p.pages, first, count, tile.keys);
-  std::fill_n(tile.sums, row_tile * lanes, 0.0f);
+  load_keys(p.pages, first, count, tile.keys);
+  for (std::size_t i = 0; i < row_tile; ++i) hn::Store(hn::Zero(d), d, tile.sums + i * lanes);
   const int head_vectors = static_cast<int>((p.heads + lanes - 1) / lanes);
   for_each_head_group(head_vectors, [&](auto vectors, int vector) {
     add_group<vectors()>(d, tile.query + vector * lanes * index_dim, tile.weight + vector * lanes, tile.keys,
@@ -74,7 +74,8 @@ void score_tile(DF d, const score_keys_params& p, std::int64_t first, int count,
   for (int i = 0; i < count; ++i) {
     float scale = 0;
     std::memcpy(&scale, p.pages + format.scale_offset(first + i), sizeof scale);
-    p.scores[first + i] = scale * hn::GetLane(hn::SumOfLanes(d, hn::Load(d, tile.sums + i * lanes)));
+    p.scores[first + i] =
+        scale * code_unit * hn::GetLane(hn::SumOfLanes(d, hn::Load(d, tile.sums + i * lanes)));
   }
 }
 

@@ -58,6 +58,7 @@ inline std::vector<std::uint8_t> random_rows(std::int64_t n, latent_row_format f
 
 // Bit for bit: NaNs equal themselves, -0 differs from +0.
 inline bool same_bits(std::span<const float> a, std::span<const float> b) {
+  if (a.empty() || b.empty()) return a.size() == b.size();
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
 }
 

@@ -1,0 +1,36 @@
+// One attempt at a point: accuracy first, then times.
+#pragma once
+
+#include "ess_core/engine/decode_engine.h"
+#include "harness/execution/machine.h"
+#include "harness/measure/cancellation.h"
+#include "harness/measure/progress.h"
+#include "results/record.h"
+
+namespace harness {
+
+// What an attempt needs beside its plan.
+struct attempt_context {
+  machine& shared;
+  progress& report;
+  const cancellation* cancel = nullptr;  // null: cannot be cancelled
+  std::filesystem::path workload_file = {};
+
+  [[nodiscard]] bool cancelled() const { return cancel != nullptr && cancel->requested(); }
+};
+
+// Batch of fixed size at one context: steps until their median is known.
+void run_fixed_point(const planned_point& plan, const attempt_context& with, results::attempt_record& out);
+// Requests that arrive and leave: continuous batching on the wall clock.
+void run_serve_point(const planned_point& plan, const attempt_context& with, results::attempt_record& out);
+
+// The check of the first steps of `requests` on an engine that has just admitted them. False, and `out` says
+// what is wrong, if no time may be taken.
+[[nodiscard]] bool check_first(const planned_point& plan, const attempt_context& with, ess::device& device,
+                               ess::decode_engine& engine, const ess::memory_layout& layout,
+                               const std::vector<ess::request>& requests, results::attempt_record& out);
+
+// Metrics that follow from the plan alone: batch, batch_max, device_bytes, host_bytes.
+void add_plan_metrics(const planned_point& plan, results::attempt_record& out);
+
+}  // namespace harness

@@ -1,0 +1,204 @@
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "harness/accuracy/accuracy.h"
+#include "harness/execution/attempt.h"
+#include "harness/execution/metrics.h"
+#include "harness/measure/stopping_rule.h"
+#include "results/statistics.h"
+
+namespace harness {
+namespace {
+
+using results::attempt_record;
+using results::attempt_status;
+using std::chrono::steady_clock;
+
+// Above this share of the step, lateness of the paced link makes a point noisy.
+constexpr double link_late_limit = 0.02;
+
+// Everything sampled step by step.
+struct step_samples {
+  std::vector<double> exposed_us_per_layer, late_share, link_gb_per_s;
+  std::vector<double> hit_rate, misses_over_topk, misses_per_layer, overlap, h2d_bytes, d2h_bytes;
+  std::array<std::vector<double>, ess::op_kind_count> op_us;
+  double harness_us = 0;  // between steps
+  double step_us = 0;
+
+  void add(const ess::step_report& r, const ess::model_dims& model) {
+    const double row = static_cast<double>(model.latent_row_bytes().value);
+    const double total = r.timing.total.count();
+    step_us += total;
+    const op_times times = time_by_kind(*r.program, r.timing);
+    for (std::size_t kind = 0; kind < times.size(); ++kind) op_us[kind].push_back(times[kind]);
+    exposed_us_per_layer.push_back(exposed_transfer(*r.program, r.timing).count() / model.layers);
+    late_share.push_back(r.timing.link_late.count() / total);
+    const double in = static_cast<double>(r.rows.rows_in) * row;
+    const double out = static_cast<double>(r.rows.rows_out) * row;
+    h2d_bytes.push_back(in);
+    d2h_bytes.push_back(out);
+    const double busy = link_busy(*r.program, r.timing).count();
+    if (busy > 0) link_gb_per_s.push_back((in + out) / busy * 1e-3);
+    const double asked = static_cast<double>(r.rows.asked);
+    hit_rate.push_back(static_cast<double>(r.rows.hits) / asked);
+    misses_over_topk.push_back(static_cast<double>(r.rows.misses) / asked);
+    misses_per_layer.push_back(static_cast<double>(r.rows.misses) / (r.active * model.layers));
+    if (r.step_overlap) overlap.push_back(*r.step_overlap);
+  }
+};
+
+void put(attempt_record& out, const std::string& name, std::span<const double> samples, const char* unit) {
+  if (!samples.empty()) out.metrics[name] = results::summarise(samples, unit);
+}
+
+void put_rows(const planned_point& plan, const step_samples& s, attempt_record& out) {
+  put(out, "h2d_bytes_per_step", s.h2d_bytes, "B");
+  put(out, "d2h_bytes_per_step", s.d2h_bytes, "B");
+  put(out, "step_overlap", s.overlap, "");
+  // Streaming a layer brings rows without asking which: nothing hits or misses.
+  if (plan.system->addressing() == ess::row_addressing::by_location ||
+      plan.system->home() == ess::latent_home::device) {
+    put(out, "hit_rate", s.hit_rate, "");
+    put(out, "misses_over_topk", s.misses_over_topk, "");
+    put(out, "misses_per_layer_step", s.misses_per_layer, "rows");
+  }
+}
+
+void put_times(const planned_point& plan, const stopping_rule& rule, const step_samples& s,
+               attempt_record& out) {
+  std::vector<double> step(rule.samples().begin(), rule.samples().end());
+  std::vector<double> tokens, per_user;
+  for (const double us : step) {
+    tokens.push_back(plan.batch / us * 1e6);
+    per_user.push_back(1e6 / us);
+  }
+  put(out, "step_time_us", step, "us");
+  put(out, "tokens_per_s", tokens, "tok/s");
+  put(out, "tokens_per_s_per_user", per_user, "tok/s");
+  put(out, "exposed_transfer_us_per_layer", s.exposed_us_per_layer, "us");
+  put(out, "link_gb_per_s", s.link_gb_per_s, "GB/s");
+  if (plan.point.requested.link.paced) put(out, "link_late_share", s.late_share, "");
+  for (int kind = 0; kind < ess::op_kind_count; ++kind) {
+    const std::vector<double>& us = s.op_us[static_cast<std::size_t>(kind)];
+    if (us.empty() || results::quantile(us, 1.0) == 0.0) continue;
+    put(out, fmt::format("op_{}_us", to_string(static_cast<ess::op_kind>(kind))), us, "us");
+  }
+  const double overhead = s.harness_us / s.step_us;
+  put(out, "harness_overhead", std::span(&overhead, 1), "");
+  out.samples["step_time_us"] = std::move(step);
+  out.samples["tokens_per_s"] = std::move(tokens);
+}
+
+void judge_link(attempt_record& out) {
+  const auto late = out.metrics.find("link_late_share");
+  if (late == out.metrics.end() || late->second.median <= link_late_limit) return;
+  out.status = attempt_status::noisy;
+  out.reason = fmt::format("the paced link was late by {:.1f} % of the step; the limit is {:.0f} %",
+                           100 * late->second.median, 100 * link_late_limit);
+}
+
+void measure(const planned_point& plan, const attempt_context& with, ess::decode_engine& engine,
+             attempt_record& out) {
+  const workloads::settings& s = plan.point.requested;
+  stopping_world world = real_world();
+  world.cancelled = [&] { return with.cancelled(); };
+  const auto most = static_cast<std::size_t>(std::min(s.steps, s.measure.max_samples));
+  stopping_rule rule({.warmup_samples = static_cast<std::size_t>(s.measure.warmup_steps),
+                      .min_samples = std::min(static_cast<std::size_t>(s.measure.min_samples), most),
+                      .max_samples = most,
+                      .max_time = ess::seconds(s.measure.max_seconds),
+                      .relative_half_width = s.measure.relative_ci},
+                     world);
+  step_samples samples;
+  std::optional<stop_reason> reason;
+  for (auto before = steady_clock::now(); !reason; reason = rule.stop()) {
+    const bool warm = !rule.warming_up();
+    const ess::step_report report = engine.step();
+    rule.add(report.timing.total);
+    if (warm) samples.add(report, plan.model);
+    with.report.update(
+        {.phase = warm ? "measuring" : "warm-up", .samples = rule.samples().size(), .median = rule.median()});
+    const auto after = steady_clock::now();
+    if (warm) samples.harness_us += ess::microseconds(after - before).count() - report.timing.total.count();
+    before = after;
+  }
+  out.stop_reason = to_string(*reason);
+  if (*reason == stop_reason::cancelled) {
+    out.status = attempt_status::cancelled;
+    out.reason = "interrupted";
+    return;
+  }
+  put_rows(plan, samples, out);
+  put_times(plan, rule, samples, out);
+  judge_link(out);
+}
+
+}  // namespace
+
+bool check_first(const planned_point& plan, const attempt_context& with, ess::device& device,
+                 ess::decode_engine& engine, const ess::memory_layout& layout,
+                 const std::vector<ess::request>& requests, attempt_record& out) {
+  const workloads::settings& s = plan.point.requested;
+  if (s.accuracy.steps == 0) return true;
+  with.report.update({.phase = "accuracy"});
+  const auto seed = static_cast<std::uint64_t>(s.seed);
+  const accuracy_report report =
+      check_accuracy({.device = device,
+                      .engine = engine,
+                      .system = *plan.system,
+                      .overlap = plan.overlap,
+                      .layout = layout,
+                      .prefill = with.shared.prefill(plan.model, seed),
+                      .seed = seed,
+                      .requests = requests,
+                      .options = {.steps = s.accuracy.steps,
+                                  .requests = s.accuracy.requests,
+                                  .layers = s.accuracy.layers > 0 ? s.accuracy.layers : plan.model.layers,
+                                  .seed = seed},
+                      .all_gpu = [&] { return with.shared.make_reference_device(plan); },
+                      .runs = with.shared.references(),
+                      .matrices = with.shared.matrices()});
+  out.accuracy = report.figures;
+  if (report.ok) return true;
+  out.status = attempt_status::incorrect;
+  for (const std::string& failure : report.failures) {
+    if (!out.reason.empty()) out.reason += "; ";
+    out.reason += failure;
+  }
+  return false;
+}
+
+void add_plan_metrics(const planned_point& plan, attempt_record& out) {
+  const auto put_one = [&](const char* name, double value, const char* unit) {
+    put(out, name, std::span(&value, 1), unit);
+  };
+  if (plan.batch > 0) put_one("batch", plan.batch, "requests");
+  if (plan.batch_max > 0) put_one("batch_max", plan.batch_max, "requests");
+  if (plan.memory.empty()) return;
+  put_one("device_bytes", static_cast<double>(total(plan.memory, ess::memory_tier::device).value), "B");
+  put_one("host_bytes", static_cast<double>(total(plan.memory, ess::memory_tier::host).value), "B");
+}
+
+void run_fixed_point(const planned_point& plan, const attempt_context& with, attempt_record& out) {
+  const workloads::settings& s = plan.point.requested;
+  const auto seed = static_cast<std::uint64_t>(s.seed);
+  const ess::memory_layout layout = plan.layout();
+  with.report.update({.phase = "set-up"});
+  const auto device = with.shared.make_device(plan);
+  device->allocate(layout, seed);
+  const auto warm_up =
+      s.warmup == workloads::warmup_mode::empty ? ess::warm_up_kind::empty : ess::warm_up_kind::windows;
+  ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed),
+                            {.layout = layout,
+                             .seed = seed,
+                             .overlap = plan.overlap,
+                             .warm_up = warm_up,
+                             .warm_up_windows = s.warmup_windows});
+  std::vector<ess::request> requests;
+  for (std::int32_t id = 0; id < plan.batch; ++id) requests.push_back({id, s.context_tokens, total_steps(s)});
+  engine.admit_batch(requests);
+  if (check_first(plan, with, *device, engine, layout, requests, out)) measure(plan, with, engine, out);
+}
+
+}  // namespace harness

@@ -1,0 +1,46 @@
+// What the points of one run share: weights, prompts, reference results; and how a device is made for a
+// point.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "ess_core/device/device.h"
+#include "ess_core/engine/prefill.h"
+#include "harness/planning/plan.h"
+
+namespace ess::cpu {
+class weights_cache;
+}
+
+namespace harness {
+
+class reference_runs;
+class matrix_cache;
+
+class machine {
+ public:
+  machine();
+  ~machine();
+
+  // The device that `plan` asks for, nothing allocated yet.
+  [[nodiscard]] std::unique_ptr<ess::device> make_device(const planned_point& plan) const;
+  // The same without budgets and without a paced link: what references run on.
+  [[nodiscard]] std::unique_ptr<ess::device> make_reference_device(const planned_point& plan) const;
+  [[nodiscard]] ess::prefill_source& prefill(const ess::model_dims& model, std::uint64_t seed);
+  [[nodiscard]] reference_runs& references() { return *references_; }
+  [[nodiscard]] matrix_cache& matrices() { return *matrices_; }
+  // Compute threads that a point runs with.
+  [[nodiscard]] static int threads(const workloads::settings& s);
+
+ private:
+  std::shared_ptr<ess::cpu::weights_cache> weights_;
+  std::unique_ptr<reference_runs> references_;
+  std::unique_ptr<matrix_cache> matrices_;
+  // The prompts of the model and seed used last.
+  ess::model_dims prefill_model_;
+  std::uint64_t prefill_seed_ = 0;
+  std::unique_ptr<ess::prefill_source> prefill_;
+};
+
+}  // namespace harness

@@ -1,0 +1,246 @@
+#include "harness/execution/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "ess_core/device/cpu/kernels/fma_rate.h"
+#include "ess_core/device/cpu/kernels/gemm.h"
+#include "ess_core/nvtx/nvtx.h"
+#include "harness/environment/environment.h"
+#include "harness/execution/attempt.h"
+#include "results/statistics.h"
+
+namespace harness {
+namespace {
+
+using results::attempt_record;
+using results::attempt_status;
+
+results::utc_time now() {
+  return std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+// The point whose step is the yardstick of the link: all_gpu, no budget, at ESS's largest batch.
+bool is_yardstick(const workloads::point& point) {
+  const workloads::settings& s = point.requested;
+  return s.system == workloads::system_kind::all_gpu && s.device_budget_bytes == 0 &&
+         std::holds_alternative<workloads::max_batch_of>(s.batch);
+}
+
+attempt_status status_of(plan_verdict verdict) {
+  return verdict == plan_verdict::out_of_memory ? attempt_status::out_of_memory : attempt_status::unsupported;
+}
+
+class workload_run {
+ public:
+  workload_run(const workloads::workload& workload, results::store& store, const run_options& options)
+      : workload_(workload), store_(store), options_(options), plans_(plan_workload(workload)) {
+    // The yardstick first: what follows is told the proportion of its link to it.
+    std::stable_partition(plans_.begin(), plans_.end(),
+                          [](const planned_point& p) { return is_yardstick(p.point); });
+  }
+
+  run_outcome run() {
+    begin();
+    const auto done = store_.finished_points(outcome_.run_id);
+    const auto left = static_cast<std::size_t>(std::count_if(
+        plans_.begin(), plans_.end(), [&](const auto& p) { return !done.contains(record_of(p).identity); }));
+    progress report({.style = options_.style, .points = left});
+    for (const planned_point& plan : plans_) {
+      if (done.contains(record_of(plan).identity)) continue;
+      if (cancel_.requested()) break;
+      run_point(plan, report);
+    }
+    outcome_.cancelled = cancel_.requested();
+    judge();
+    return std::move(outcome_);
+  }
+
+ private:
+  void begin() {
+    if (options_.mode == resume_mode::resume) {
+      if (const auto id = store_.latest_run(workload_.hash)) {
+        outcome_.run_id = *id;
+        store_.resume_run(*id, {.at = now(), .kind = "resumed", .detail = options_.command_line});
+      }
+    }
+    if (outcome_.run_id.empty()) {
+      const results::environment machine_now = describe_machine();
+      const auto& build = machine_now.at("build");
+      outcome_.run_id = store_.begin_run(
+          {.started_at = now(),
+           .command_line = options_.command_line,
+           .workload_name = workload_.name,
+           .essbench_version = build.value("version", ""),
+           .git_revision = build.value("git_revision", ""),
+           .git_dirty = build.at("git_dirty").is_boolean() && build.at("git_dirty").get<bool>()},
+          machine_now, {workload_.name, workload_.hash, workload_.resolved_json});
+    }
+    for (const planned_point& plan : plans_) store_.register_point(outcome_.run_id, record_of(plan));
+  }
+
+  [[nodiscard]] results::point_record record_of(const planned_point& plan) const {
+    const workloads::settings& s = plan.point.requested;
+    results::point_record out{
+        .label = plan.point.label,
+        .system = std::string(workloads::to_string(s.system)),
+        .device = "cpu",
+        .clock = "wall",
+        .requested = to_flat_json(s),
+        .effective = plan.batch > 0 ? to_flat_json(plan.effective(machine::threads(s))) : to_flat_json(s)};
+    out.identity = results::point_identity(out, workload_.hash);
+    return out;
+  }
+
+  void run_point(const planned_point& plan, progress& report) {
+    const ess::nvtx::scoped_range range("point", {.rows = plan.batch});
+    attempt_record attempt{.started_at = now()};
+    report.begin_point(plan.point.label);
+    add_plan_metrics(plan, attempt);
+    if (plan.verdict == plan_verdict::ok) {
+      execute(plan, report, attempt);
+    } else {
+      attempt.status = status_of(plan.verdict);
+      attempt.reason = plan.reason;
+    }
+    finish(plan, attempt);
+    report.end_point(outcome_text(attempt));
+    outcome_.incorrect += attempt.status == attempt_status::incorrect ? 1 : 0;
+    outcome_.failed += !results::is_measured(attempt.status) && attempt.status != attempt_status::incorrect &&
+                               attempt.status != attempt_status::cancelled
+                           ? 1
+                           : 0;
+  }
+
+  void execute(const planned_point& plan, progress& report, attempt_record& attempt) {
+    const attempt_context with{
+        .shared = machine_, .report = report, .cancel = &cancel_, .workload_file = workload_.file};
+    try {
+      if (plan.point.requested.kind == workloads::workload_kind::serve) {
+        run_serve_point(plan, with, attempt);
+      } else {
+        run_fixed_point(plan, with, attempt);
+      }
+    } catch (const ess::out_of_memory& e) {
+      fail(attempt, attempt_status::out_of_memory, e.what());
+    } catch (const std::bad_alloc&) {
+      fail(attempt, attempt_status::out_of_memory, "the machine itself has no memory left");
+    } catch (const ess::unsupported& e) {
+      fail(attempt, attempt_status::unsupported, e.what());
+    } catch (const std::exception& e) {
+      fail(attempt, attempt_status::error, e.what());
+    }
+  }
+
+  static void fail(attempt_record& attempt, attempt_status status, std::string reason) {
+    attempt.status = status;
+    attempt.reason = std::move(reason);
+    attempt.samples.clear();
+  }
+
+  void finish(const planned_point& plan, attempt_record& attempt) {
+    add_link_proportion(plan, attempt);
+    attempt.ended_at = now();
+    store_.record_attempt(outcome_.run_id, record_of(plan).identity, attempt);
+  }
+
+  // How long the link takes to gather one query token's rows for the yardstick's batch, over the yardstick's
+  // step.
+  void add_link_proportion(const planned_point& plan, attempt_record& attempt) {
+    if (!results::is_measured(attempt.status)) return;
+    if (is_yardstick(plan.point)) {
+      yardstick_us_ = attempt.metrics.at("step_time_us").median;
+      yardstick_batch_ = plan.batch;
+    }
+    if (!yardstick_us_) recall_yardstick();
+    const auto& link = plan.point.requested.link;
+    if (!yardstick_us_ || !link.paced) return;
+    const double bytes = static_cast<double>(plan.model.layers) * plan.model.top_k * yardstick_batch_ *
+                         static_cast<double>(plan.model.latent_row_bytes().value);
+    const double proportion = bytes / (link.gather_gb_per_s * 1e3) / *yardstick_us_;
+    attempt.metrics["link_proportion"] = results::summarise(std::span(&proportion, 1), "");
+  }
+
+  // A resumed run has measured it before.
+  void recall_yardstick() {
+    const auto so_far = store_.load(outcome_.run_id);
+    if (!so_far) return;
+    for (const planned_point& plan : plans_) {
+      if (!is_yardstick(plan.point)) continue;
+      for (const results::loaded_point& point : so_far->points) {
+        const results::metric_value* step = results::find_metric(point, "step_time_us");
+        if (point.point.label != plan.point.label || step == nullptr) continue;
+        yardstick_us_ = step->median;
+        yardstick_batch_ = plan.batch;
+      }
+    }
+  }
+
+  static std::string outcome_text(const attempt_record& attempt) {
+    if (results::is_measured(attempt.status) && attempt.metrics.contains("step_time_us")) {
+      return fmt::format("{}, {:.2f} ms a step, n = {}", to_string(attempt.status),
+                         attempt.metrics.at("step_time_us").median * 1e-3,
+                         attempt.metrics.at("step_time_us").n);
+    }
+    return fmt::format("{}: {}", to_string(attempt.status), attempt.reason);
+  }
+
+  // Expectations belong to the workload as shipped; where --set changed it, they are only noted.
+  void judge() {
+    const auto loaded = store_.load(outcome_.run_id);
+    for (const workloads::expectation& e : workload_.expectations) {
+      for (const planned_point& plan : plans_) {
+        if (!workloads::selects(e.of, plan.point)) continue;
+        for (const results::loaded_point& point : loaded->points) {
+          if (point.point.label != plan.point.label) continue;
+          if (const auto* metric = results::find_metric(point, e.metric))
+            check(e, plan.point.label, metric->median);
+        }
+      }
+    }
+  }
+
+  void check(const workloads::expectation& e, const std::string& label, double value) {
+    if (value >= e.min.value_or(value) && value <= e.max.value_or(value)) return;
+    std::string text =
+        fmt::format("{}: {} is {:.4g}, expected {} to {}", label, e.metric, value,
+                    e.min ? fmt::format("{:g}", *e.min) : "any", e.max ? fmt::format("{:g}", *e.max) : "any");
+    const bool as_shipped =
+        std::all_of(workload_.set_paths.begin(), workload_.set_paths.end(), [](const std::string& path) {
+          return path.starts_with("link.") || path.starts_with("measure.") || path.starts_with("accuracy.") ||
+                 path == "cpu_threads";
+        });
+    (as_shipped ? outcome_.unmet : outcome_.notes).push_back(std::move(text));
+  }
+
+  const workloads::workload& workload_;
+  results::store& store_;
+  const run_options& options_;
+  std::vector<planned_point> plans_;
+  cancellation cancel_;
+  machine machine_;
+  run_outcome outcome_;
+  std::optional<double> yardstick_us_;
+  std::int32_t yardstick_batch_ = 0;
+};
+
+}  // namespace
+
+results::environment describe_machine() {
+  results::environment out = capture_environment();
+  ess::cpu::use_one_gemm_thread();
+  out["gemm"] = {{"kernel", ess::cpu::gemm_kernel_name()},
+                 {"gflops_one_thread", ess::cpu::measure_gemm_gflops()},
+                 {"fma_gflops_one_thread", ess::cpu::measure_fma_gflops()},
+                 {"simd", ess::cpu::simd_target_name()}};
+  return out;
+}
+
+run_outcome run_workload(const workloads::workload& workload, results::store& store,
+                         const run_options& options) {
+  return workload_run(workload, store, options).run();
+}
+
+}  // namespace harness

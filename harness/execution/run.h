@@ -1,0 +1,38 @@
+// Runs a workload: every point in turn, each attempt into the store as soon as it ends.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "harness/measure/progress.h"
+#include "results/store.h"
+#include "workloads/spec.h"
+
+namespace harness {
+
+enum class resume_mode : std::uint8_t { fresh, resume };
+
+struct run_options {
+  resume_mode mode = resume_mode::fresh;
+  progress_style style = progress_style::plain;
+  std::string command_line;
+};
+
+struct run_outcome {
+  std::string run_id;
+  bool cancelled = false;
+  int incorrect = 0;
+  int failed = 0;                  // unsupported, out of memory, timeout, error
+  std::vector<std::string> unmet;  // expectations of the workload that do not hold
+  std::vector<std::string> notes;  // the same, where --set changed what they were about
+};
+
+// Throws store_error. Everything that goes wrong with a point is that point's status.
+[[nodiscard]] run_outcome run_workload(const workloads::workload& workload, results::store& store,
+                                       const run_options& options);
+
+// What the record of a run says of this machine: capture_environment, and the GEMM kernel with its rate.
+[[nodiscard]] results::environment describe_machine();
+
+}  // namespace harness

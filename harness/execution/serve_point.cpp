@@ -1,0 +1,225 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
+
+#include "harness/execution/attempt.h"
+#include "results/statistics.h"
+#include "workloads/requests.h"
+
+namespace harness {
+namespace {
+
+using results::attempt_record;
+using results::attempt_status;
+using std::chrono::steady_clock;
+
+struct served {
+  double arrival_s = 0;
+  double admitted_s = 0;
+  double first_token_s = 0;
+  double last_token_s = 0;
+  std::int32_t tokens = 0;
+};
+
+// One replay of a request log.
+class replay {
+ public:
+  replay(const planned_point& plan, const attempt_context& with, const workloads::request_log& log)
+      : plan_(plan), with_(with) {
+    ess::request_id id = 0;
+    for (const workloads::request_spec& r : log.requests) {
+      requests_.push_back({id++, r.prompt_tokens, r.output_tokens});
+      served_.push_back({.arrival_s = r.arrival_s});
+    }
+  }
+
+  [[nodiscard]] const std::vector<ess::request>& requests() const { return requests_; }
+
+  // Until all are served, or time is up, or someone interrupts. Returns why it ended.
+  std::string run(ess::decode_engine& engine) {
+    start_ = steady_clock::now();
+    while (finished_ < requests_.size()) {
+      if (with_.cancelled()) return "cancelled";
+      if (now_s() > plan_.point.requested.measure.max_seconds) return "max_seconds";
+      admit_arrived(engine);
+      if (engine.active() == 0) {
+        wait_for_next();
+      } else {
+        step(engine);
+      }
+    }
+    return "all_served";
+  }
+
+  void put_metrics(attempt_record& out) const {
+    std::vector<double> tpot, wait, step_us, busy;
+    std::int64_t tokens = 0;
+    for (const served& r : served_) {
+      tokens += r.tokens;
+      if (r.tokens == 0) continue;
+      wait.push_back((r.first_token_s - r.arrival_s) * 1e6);
+      if (r.tokens > 1) tpot.push_back((r.last_token_s - r.first_token_s) / (r.tokens - 1) * 1e6);
+    }
+    const auto put = [&](const char* name, std::span<const double> samples, const char* unit) {
+      if (!samples.empty()) out.metrics[name] = results::summarise(samples, unit);
+    };
+    const auto put_one = [&](const char* name, double value, const char* unit) {
+      put(name, std::span(&value, 1), unit);
+    };
+    put("step_time_us", step_us_, "us");
+    put("active_requests", active_, "requests");
+    put("tpot_us", tpot, "us");
+    if (!tpot.empty()) {
+      put_one("tpot_p50_us", results::quantile(tpot, 0.5), "us");
+      put_one("tpot_p99_us", results::quantile(tpot, 0.99), "us");
+    }
+    if (!wait.empty()) {
+      put_one("first_token_p50_us", results::quantile(wait, 0.5), "us");
+      put_one("first_token_p99_us", results::quantile(wait, 0.99), "us");
+    }
+    put_one("tokens_per_s", static_cast<double>(tokens) / end_s_, "tok/s");
+    put_one("requests_finished", static_cast<double>(finished_), "requests");
+    put_one("requests_offered", static_cast<double>(requests_.size()), "requests");
+    put_one("hand_over_share", hand_over_s_ / end_s_, "");
+    put_rows(put_one);
+    out.samples["step_time_us"] = step_us_;
+    out.samples["tpot_us"] = tpot;
+  }
+
+ private:
+  template <class Put>
+  void put_rows(const Put& put_one) const {
+    const double row = static_cast<double>(plan_.model.latent_row_bytes().value);
+    const double steps = static_cast<double>(std::max<std::size_t>(1, step_us_.size()));
+    put_one("h2d_bytes_per_step", static_cast<double>(rows_.rows_in) * row / steps, "B");
+    put_one("d2h_bytes_per_step", static_cast<double>(rows_.rows_out) * row / steps, "B");
+    if (rows_.asked == 0) return;
+    put_one("hit_rate", static_cast<double>(rows_.hits) / static_cast<double>(rows_.asked), "");
+    put_one("misses_over_topk", static_cast<double>(rows_.misses) / static_cast<double>(rows_.asked), "");
+    if (overlap_steps_ > 0) put_one("step_overlap", overlap_sum_ / overlap_steps_, "");
+  }
+
+  [[nodiscard]] double now_s() const { return ess::seconds(steady_clock::now() - start_).count(); }
+
+  // First come, first served: a request that does not fit holds back those behind it.
+  void admit_arrived(ess::decode_engine& engine) {
+    while (next_ < requests_.size() && served_[next_].arrival_s <= now_s()) {
+      const double before = now_s();
+      if (!engine.admit(requests_[next_])) return;
+      served_[next_].admitted_s = now_s();
+      hand_over_s_ += served_[next_].admitted_s - before;
+      ++next_;
+    }
+  }
+
+  void wait_for_next() const {
+    if (next_ >= requests_.size()) return;
+    const auto until =
+        start_ + std::chrono::duration_cast<steady_clock::duration>(ess::seconds(served_[next_].arrival_s));
+    std::this_thread::sleep_until(std::min(until, steady_clock::now() + std::chrono::milliseconds(100)));
+  }
+
+  void step(ess::decode_engine& engine) {
+    const ess::step_report report = engine.step();
+    end_s_ = now_s();
+    for (const ess::seat_state& seat : engine.seats()) {
+      served& r = served_[static_cast<std::size_t>(seat.request)];
+      if (r.tokens++ == 0) r.first_token_s = end_s_;
+      r.last_token_s = end_s_;
+    }
+    finished_ += report.finished.size();
+    step_us_.push_back(report.timing.total.count());
+    active_.push_back(report.active);
+    rows_.asked += report.rows.asked;
+    rows_.hits += report.rows.hits;
+    rows_.misses += report.rows.misses;
+    rows_.rows_in += report.rows.rows_in;
+    rows_.rows_out += report.rows.rows_out;
+    if (report.step_overlap) {
+      overlap_sum_ += *report.step_overlap;
+      ++overlap_steps_;
+    }
+    with_.report.update({.phase = "serving", .samples = finished_});
+  }
+
+  const planned_point& plan_;
+  const attempt_context& with_;
+  std::vector<ess::request> requests_;
+  std::vector<served> served_;
+  std::size_t next_ = 0;
+  std::size_t finished_ = 0;
+  steady_clock::time_point start_;
+  double end_s_ = 0;
+  double hand_over_s_ = 0;
+  std::vector<double> step_us_, active_;
+  ess::row_totals rows_;
+  double overlap_sum_ = 0;
+  int overlap_steps_ = 0;
+};
+
+ess::engine_options options_for(const planned_point& plan, const ess::memory_layout& layout) {
+  const workloads::settings& s = plan.point.requested;
+  return {.layout = layout,
+          .seed = static_cast<std::uint64_t>(s.seed),
+          .overlap = plan.overlap,
+          .warm_up = s.warmup == workloads::warmup_mode::empty ? ess::warm_up_kind::empty
+                                                               : ess::warm_up_kind::windows,
+          .warm_up_windows = s.warmup_windows};
+}
+
+// The first requests that fit together, on an engine of their own.
+bool check_serving(const planned_point& plan, const attempt_context& with,
+                   const std::vector<ess::request>& all, attempt_record& out) {
+  const ess::memory_layout layout = ess::make_layout(plan.shape, *plan.system, plan.batch, plan.batch);
+  const auto device = with.shared.make_device(plan);
+  device->allocate(layout, static_cast<std::uint64_t>(plan.point.requested.seed));
+  ess::decode_engine engine(
+      *device, *plan.system,
+      with.shared.prefill(plan.model, static_cast<std::uint64_t>(plan.point.requested.seed)),
+      options_for(plan, layout));
+  std::vector<ess::request> admitted;
+  for (const ess::request& r : all) {
+    if (r.output_tokens < plan.point.requested.accuracy.steps || !engine.admit(r)) continue;
+    admitted.push_back(r);
+    if (engine.active() == plan.batch) break;
+  }
+  return check_first(plan, with, *device, engine, layout, admitted, out);
+}
+
+}  // namespace
+
+void run_serve_point(const planned_point& plan, const attempt_context& with, attempt_record& out) {
+  const workloads::settings& s = plan.point.requested;
+  const auto log = workloads::make_requests(s, with.workload_file);
+  if (!log) {
+    out.status = attempt_status::error;
+    out.reason = to_string(log.error());
+    return;
+  }
+  with.report.update({.phase = "set-up"});
+  replay requests(plan, with, *log);
+  const auto seed = static_cast<std::uint64_t>(s.seed);
+  // Prefill is another machine's work: its results are there when a request arrives.
+  for (const ess::request& r : requests.requests()) {
+    if (with.cancelled()) break;
+    (void)with.shared.prefill(plan.model, seed).get(r.id, r.prompt_tokens);
+  }
+  if (!check_serving(plan, with, requests.requests(), out)) return;
+  const ess::memory_layout layout = plan.layout();
+  const auto device = with.shared.make_device(plan);
+  device->allocate(layout, seed);
+  ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed),
+                            options_for(plan, layout));
+  out.stop_reason = requests.run(engine);
+  if (out.stop_reason == "cancelled") {
+    out.status = attempt_status::cancelled;
+    out.reason = "interrupted";
+    return;
+  }
+  requests.put_metrics(out);
+}
+
+}  // namespace harness

@@ -21,7 +21,8 @@ constexpr std::array<figure_bound, 28> bounds = {{
     {"project_index.q_resid", 2e-5, "two norms and a sum over hidden"},
     {"project_index.head_weight", 2e-5, "a sum over hidden; scales are powers of two"},
     {"project_index.code_share", 0.02,
-     "values next to a rounding boundary, of bf16 before the Hadamard transform or of e4m3 after it"},
+     "of a layer's sample: values next to a rounding boundary, of bf16 before the Hadamard transform or of "
+     "e4m3 after it"},
     {"project_index.code_distance", 1, "a boundary separates neighbours"},
     {"append_key.differing_bytes", 0, "copied"},
     {"score_keys.score", 1e-6,
@@ -29,7 +30,8 @@ constexpr std::array<figure_bound, 28> bounds = {{
     {"select_topk.differing_ids", 0, "exact on the device's own scores"},
     {"select_topk.outside_rounding", 0, "an id may differ from double only within the scores' bound"},
     {"project_attention.query", 2e-5, "sums over q_lora, then over nope"},
-    {"project_attention.code_share", 0.01, "values next to a rounding boundary of e4m3 or bf16"},
+    {"project_attention.code_share", 0.01,
+     "of a layer's sample: values next to a rounding boundary of e4m3 or bf16"},
     {"project_attention.code_distance", 1, "a boundary separates neighbours"},
     {"resolve.wrong_locations", 0, "integers"},
     {"append_row.differing_rows", 0, "copied"},
@@ -44,7 +46,8 @@ constexpr std::array<figure_bound, 28> bounds = {{
      "so "
      "it adds a few u to what its parts err by"},
     {"attend.lse", 1e-5, "a logarithm: the relative error of the sum of exponentials"},
-    {"merge.output", 2e-6, "two products and an exponential"},
+    {"merge.output", 1e-5,
+     "weights are exponentials of differences of logarithms: u times an lse of up to some tens"},
     {"merge.lse", 2e-6, "an exponential and a logarithm"},
     {"output.hidden", 5e-5,
      "of the largest value added: sums over kv_lora and heads x v; half a step of the hidden state itself, "
@@ -96,10 +99,10 @@ std::vector<std::string> findings::failures(std::size_t limit) const {
       out.push_back(fmt::format("and {} more", ordered.size() - limit));
       break;
     }
-    const std::string where = f.at.layer < 0 ? "all layers and requests"
-                                             : fmt::format("layer {}, request {}", f.at.layer, f.at.request);
-    out.push_back(
-        fmt::format("{} {:.3g} above {:.3g} ({}, step {})", f.figure, f.value, f.bound, where, f.at.step));
+    const std::string layer = f.at.layer < 0 ? "all layers" : fmt::format("layer {}", f.at.layer);
+    const std::string request = f.at.request < 0 ? "all requests" : fmt::format("request {}", f.at.request);
+    out.push_back(fmt::format("{} {:.3g} above {:.3g} ({}, {}, step {})", f.figure, f.value, f.bound, layer,
+                              request, f.at.step));
   }
   return out;
 }

@@ -25,8 +25,8 @@ struct figure_bound {
 // Where a figure was taken.
 struct place {
   std::int32_t step = 0;
-  std::int32_t layer = -1;  // -1: all
-  ess::request_id request = -1;
+  std::int32_t layer = -1;       // -1: all
+  ess::request_id request = -1;  // -1: all
 };
 
 // The largest value of each figure, and those above their bound.

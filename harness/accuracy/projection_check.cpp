@@ -108,6 +108,7 @@ std::vector<float> latent_row_values(const check_context& c, const lane_record& 
 
 findings check_index_projection(const check_context& c, const layer_records& records) {
   findings out;
+  code_difference all;  // one rounding before the Hadamard transform moves several codes: a share needs many
   const vectors x = normed_inputs(records);
   const vectors q = product(c, records, weight_kind::q_a, x);
   const vectors keys = product(c, records, weight_kind::index_k, x);
@@ -121,14 +122,17 @@ findings check_index_projection(const check_context& c, const layer_records& rec
             place_of(r));
     code_difference codes = check_key(c, r, keys[i], *norm);
     codes += check_query(c, r, queries[i], weights[i], out);
-    out.add("project_index.code_share", codes.share(), place_of(r));
     out.add("project_index.code_distance", codes.distance, place_of(r));
+    all += codes;
   }
+  out.add("project_index.code_share", all.share(),
+          {.step = records.back()->step, .layer = records.back()->layer});
   return out;
 }
 
 findings check_attention_projection(const check_context& c, const layer_records& records) {
   findings out;
+  code_difference all;
   const vectors latents = product(c, records, weight_kind::kv_a, normed_inputs(records));
   const vectors queries = product(c, records, weight_kind::q_b, q_resid_of(records));
   const matrix key_up = c.matrices.get(c.model(), c.seed, records.front()->layer, weight_kind::k_up);
@@ -140,9 +144,11 @@ findings check_attention_projection(const check_context& c, const layer_records&
     out.add("project_attention.query", relative_error(r.query, query), place_of(r));
     const code_difference codes =
         compare_latent_row(latent_row_values(c, r, latents[i]), r.latent_new, c.model().kv_lora, latent_rule);
-    out.add("project_attention.code_share", codes.share(), place_of(r));
     out.add("project_attention.code_distance", codes.distance, place_of(r));
+    all += codes;
   }
+  out.add("project_attention.code_share", all.share(),
+          {.step = records.back()->step, .layer = records.back()->layer});
   return out;
 }
 

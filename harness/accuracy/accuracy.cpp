@@ -65,13 +65,15 @@ void check_first_positions(const accuracy_inputs& in) {
   }
 }
 
-// Operations without which a record says nothing.
-bool complete(const lane_record& r) {
-  constexpr std::array needed = {op_kind::project_index, op_kind::append_key,        op_kind::score_keys,
+// Operations without which a record says nothing, or not how the system obtained its rows.
+bool complete(const accuracy_inputs& in, const lane_record& r) {
+  std::vector<op_kind> needed = {op_kind::project_index, op_kind::append_key,        op_kind::score_keys,
                                  op_kind::select_topk,   op_kind::project_attention, op_kind::attend,
                                  op_kind::output};
-  if (!std::ranges::all_of(needed, [&](op_kind kind) { return r.did(kind); })) return false;
-  return (r.did(op_kind::merge) || r.resident.lse.empty()) && !r.whole.lse.empty();
+  if (in.system.addressing() == ess::row_addressing::by_location) needed.push_back(op_kind::resolve);
+  if (in.system.home() == ess::latent_home::host) needed.push_back(op_kind::write_back);
+  if (in.overlap == ess::overlap_kind::da) needed.push_back(op_kind::merge);
+  return std::ranges::all_of(needed, [&](op_kind kind) { return r.did(kind); }) && !r.whole.lse.empty();
 }
 
 findings check_layer(const check_context& c, const layer_records& records) {
@@ -98,8 +100,8 @@ findings check_operations(const accuracy_inputs& in, const std::vector<lane_reco
   const check_context c{.layout = in.layout, .seed = in.seed, .matrices = in.matrices, .truth = truth};
   layer_records usable;
   for (const lane_record& r : lanes) {
-    out.add("recorded.missing", complete(r) ? 0 : 1, place_of(r));
-    if (complete(r)) usable.push_back(&r);
+    out.add("recorded.missing", complete(in, r) ? 0 : 1, place_of(r));
+    if (complete(in, r)) usable.push_back(&r);
   }
   for (std::int32_t layer = 0; layer < in.layout.model.layers; ++layer) {
     layer_records of_layer;

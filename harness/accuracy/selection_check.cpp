@@ -3,6 +3,7 @@
 #include <functional>
 #include <set>
 
+#include "ess_core/layout/e4m3.h"
 #include "ess_core/layout/index_key.h"
 #include "ess_core/reference/indexer.h"
 #include "harness/accuracy/checks.h"
@@ -17,12 +18,37 @@ bool contains(const std::vector<token_id>& ascending, token_id id) {
   return std::binary_search(ascending.begin(), end, id);
 }
 
-double score_error(const std::vector<float>& got, const ess::reference::index_scores& want) {
+double norm(std::span<const std::uint8_t> codes) {
+  double sum = 0;
+  for (const std::uint8_t code : codes) sum += double{ess::e4m3_to_float(code)} * ess::e4m3_to_float(code);
+  return std::sqrt(sum);
+}
+
+// What a score's rounding is relative to: key scale x sum over heads of |weight| |query| |key|. The score
+// itself will not do, nor the sum of its heads' terms: a product of query and key can cancel to next to
+// nothing.
+std::vector<double> score_scales(const check_context& c, const lane_record& r) {
+  const auto dim = static_cast<std::size_t>(c.model().index_dim);
+  double heads = 0;
+  for (std::size_t h = 0; h < r.index_weight.size(); ++h) {
+    heads += std::fabs(double{r.index_weight[h]}) * norm(std::span(r.index_query).subspan(h * dim, dim));
+  }
+  std::vector<double> out(r.scores.size());
+  std::vector<std::uint8_t> key(dim);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const float scale = ess::unpack_index_key(r.index_pages, static_cast<std::int64_t>(i), key);
+    out[i] = std::fabs(double{scale}) * heads * norm(key);
+  }
+  return out;
+}
+
+double score_error(const std::vector<float>& got, const std::vector<double>& want,
+                   const std::vector<double>& scales) {
   double worst = 0;
   for (std::size_t i = 0; i < got.size(); ++i) {
-    const double difference = std::fabs(got[i] - want.score[i]);
+    const double difference = std::fabs(got[i] - want[i]);
     if (difference == 0) continue;
-    const double error = difference / want.magnitude[i];
+    const double error = difference / scales[i];
     if (std::isnan(error)) return error;
     worst = std::max(worst, error);
   }
@@ -37,18 +63,18 @@ std::int64_t differing(const std::vector<token_id>& got, const std::vector<token
 
 // Scores that each err by at most e move the k-th largest by at most e: an id further than 2 e from it is
 // certain.
-std::int64_t outside_rounding(const std::vector<token_id>& got, const ess::reference::index_scores& want) {
+std::int64_t outside_rounding(const std::vector<token_id>& got, const std::vector<double>& want,
+                              double error) {
   const auto k = static_cast<std::size_t>(std::ranges::count_if(got, [](token_id id) { return id >= 0; }));
-  if (k == 0 || k >= want.score.size()) return 0;
-  std::vector<double> sorted = want.score;
+  if (k == 0 || k >= want.size()) return 0;
+  std::vector<double> sorted = want;
   std::ranges::nth_element(sorted, sorted.begin() + static_cast<std::ptrdiff_t>(k - 1), std::greater());
-  const double error = find_bound("score_keys.score")->bound * std::ranges::max(want.magnitude);
   const double border = sorted[k - 1];
   std::int64_t count = 0;
-  for (std::size_t i = 0; i < want.score.size(); ++i) {
+  for (std::size_t i = 0; i < want.size(); ++i) {
     const bool selected = contains(got, static_cast<token_id>(i));
-    count += selected && want.score[i] < border - 2 * error ? 1 : 0;
-    count += !selected && want.score[i] > border + 2 * error ? 1 : 0;
+    count += selected && want[i] < border - 2 * error ? 1 : 0;
+    count += !selected && want[i] > border + 2 * error ? 1 : 0;
   }
   return count;
 }
@@ -93,12 +119,16 @@ findings check_index_keys(const check_context& c, const lane_record& r) {
 
 findings check_selection(const check_context& c, const lane_record& r) {
   findings out;
-  const auto want = ess::reference::score_paged_keys(r.index_query, r.index_weight, r.index_pages,
-                                                     r.position + std::int64_t{1});
-  out.add("score_keys.score", score_error(r.scores, want), place_of(r));
+  const std::vector<double> want =
+      ess::reference::score_paged_keys(r.index_query, r.index_weight, r.index_pages,
+                                       r.position + std::int64_t{1})
+          .score;
+  const std::vector<double> scales = score_scales(c, r);
+  const double rounding = find_bound("score_keys.score")->bound * std::ranges::max(scales);
+  out.add("score_keys.score", score_error(r.scores, want, scales), place_of(r));
   const auto ids = ess::reference::select_top_k(std::span<const float>(r.scores), c.model().top_k);
   out.add("select_topk.differing_ids", static_cast<double>(differing(r.selected, ids)), place_of(r));
-  out.add("select_topk.outside_rounding", static_cast<double>(outside_rounding(r.selected, want)),
+  out.add("select_topk.outside_rounding", static_cast<double>(outside_rounding(r.selected, want, rounding)),
           place_of(r));
   if (r.did(ess::op_kind::resolve)) {
     out.add("resolve.wrong_locations", static_cast<double>(wrong_locations(c, r)), place_of(r));

@@ -54,6 +54,15 @@ TEST(accuracy, free_running_differences_of_dual_attention_are_reported_and_not_j
   EXPECT_EQ(find_bound("vs_all_gpu.equal_ids_share"), nullptr);
 }
 
+// As if operations had been left out: what the system must do to obtain its rows was not seen.
+TEST(accuracy, a_program_of_another_system_is_incomplete) {
+  checked_batch batch({.system = "all_gpu"});
+  const auto real = std::exchange(batch.system, ess::make_system("naive_gather", {}));  // the engine's
+  const accuracy_report report = batch.check();
+  EXPECT_FALSE(report.ok);
+  EXPECT_EQ(report.figures.at("recorded.missing"), 1);
+}
+
 TEST(accuracy, the_engine_goes_on_where_the_check_stopped) {
   checked_batch batch({});
   EXPECT_TRUE(batch.check().ok);

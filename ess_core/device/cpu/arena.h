@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "ess_core/device/cpu/kernels/huge_pages.h"
 #include "ess_core/device/device.h"
 
 namespace ess::cpu {
@@ -21,10 +22,7 @@ class aligned_bytes {
   [[nodiscard]] std::size_t size() const { return size_; }
 
  private:
-  struct release {
-    void operator()(std::byte* p) const;
-  };
-  std::unique_ptr<std::byte, release> data_;
+  huge_bytes data_;
   std::size_t size_ = 0;
 };
 

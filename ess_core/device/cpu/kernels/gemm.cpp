@@ -12,6 +12,8 @@
 #include <shared_mutex>
 #include <vector>
 
+#include "ess_core/device/cpu/kernels/huge_pages.h"
+
 namespace ess::cpu {
 namespace {
 
@@ -138,10 +140,15 @@ auto translate_errors(const work& what) {
   }
 }
 
-memory pack_panel(const float* weights, int columns, int k) {
+std::size_t packed_panel_bytes(int columns, int k) {
+  return (describe_layout(columns, k).weights_desc().get_size() + 63) / 64 * 64;
+}
+
+// Packs into `at`, which has room for what packed_panel_bytes says.
+memory pack_panel(const float* weights, int columns, int k, std::byte* at) {
   const memory source(dense(k, columns, memory::format_tag::ba), cpu_engine(),
                       const_cast<float*>(weights));  // only read
-  memory packed(describe_layout(columns, k).weights_desc(), cpu_engine());
+  memory packed(describe_layout(columns, k).weights_desc(), cpu_engine(), at);
   dnnl::stream& stream = this_thread().stream;
   dnnl::reorder(source, packed).execute(stream, const_cast<memory&>(source), packed);
   stream.wait();
@@ -153,6 +160,7 @@ memory pack_panel(const float* weights, int columns, int k) {
 struct packed_matrix::state {
   int n = 0;
   int k = 0;
+  huge_bytes weights;  // of all panels
   std::vector<memory> panels;
 };
 
@@ -160,9 +168,15 @@ packed_matrix::packed_matrix(const float* weights, int n, int k) : state_(std::m
   state_->n = n;
   state_->k = k;
   translate_errors([&] {
+    const auto columns = [&](int first) { return std::min(gemm_panel_columns, n - first); };
+    std::size_t size = 0;
+    for (int first = 0; first < n; first += gemm_panel_columns) size += packed_panel_bytes(columns(first), k);
+    state_->weights = allocate_huge(size);
+    std::byte* at = state_->weights.get();
     for (int first = 0; first < n; first += gemm_panel_columns) {
-      const int columns = std::min(gemm_panel_columns, n - first);
-      state_->panels.push_back(pack_panel(weights + static_cast<std::int64_t>(first) * k, columns, k));
+      const float* panel = weights + static_cast<std::int64_t>(first) * k;
+      state_->panels.push_back(pack_panel(panel, columns(first), k, at));
+      at += packed_panel_bytes(columns(first), k);
     }
   });
 }

@@ -1,0 +1,73 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <stdexcept>
+
+#include "harness/command_line/command.h"
+#include "workloads/catalog.h"
+
+namespace harness {
+namespace {
+
+std::string typed;
+
+[[noreturn]] void refuse(const workloads::spec_error& error) {
+  tell(fmt::format("essbench: {}", to_string(error)));
+  // An option was wrong, or else a file.
+  throw refused{error.file.starts_with("--") ? exit_code::usage : exit_code::bad_data};
+}
+
+}  // namespace
+
+void remember_command_line(int argc, char** argv) {
+  for (int i = 0; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_of(" \t\"'$`\\*?[]{}()<>|&;#~") == std::string::npos;
+    typed += (i > 0 ? " " : "") + (plain ? word : "'" + word + "'");
+  }
+}
+
+const std::string& command_line() { return typed; }
+
+void tell(const std::string& text) { fmt::print(stderr, "{}\n", text); }
+
+void print(const std::string& data) {
+  if (std::fwrite(data.data(), 1, data.size(), stdout) != data.size() || std::fflush(stdout) != 0) {
+    throw std::runtime_error("cannot write to stdout");
+  }
+}
+
+void add_workload_arguments(CLI::App& command, workload_arguments& into) {
+  command.add_option("workload", into.workload, "A shipped workload's name (see essbench list), or a file")
+      ->required();
+  command.add_option("--set", into.set, "Set any field: --set batch=4 --set link.paced=false")
+      ->expected(1)
+      ->take_all()
+      ->type_name("PATH=VALUE");
+  command.add_option("--system", into.systems, "Only points of this system; may be repeated")
+      ->expected(1)
+      ->take_all()
+      ->type_name("SYSTEM");
+}
+
+workloads::workload load(const workload_arguments& arguments) {
+  workloads::spec_options options{.set = arguments.set};
+  for (const std::string& name : arguments.systems) {
+    const auto system = workloads::parse_system(name);
+    if (!system) {
+      refuse({.path = name,
+              .what = "is not a system",
+              .hint = fmt::format("one of: {}", fmt::join(workloads::system_names(), ", ")),
+              .file = "--system"});
+    }
+    options.systems.push_back(*system);
+  }
+  const auto file = workloads::find_workload(arguments.workload);
+  if (!file) refuse(file.error());
+  auto workload = workloads::load_workload(*file, options);
+  if (!workload) refuse(workload.error());
+  return *std::move(workload);
+}
+
+}  // namespace harness

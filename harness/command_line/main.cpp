@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+
+#include "harness/command_line/command.h"
+#include "results/store_error.h"
+
+namespace {
+
+using harness::exit_code;
+
+exit_code run(int argc, char** argv) {
+  CLI::App app{
+      "essbench: a benchmark of systems that keep the KV cache of sparse-attention models outside the GPU"};
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 ok, 3 incorrect, 4 incomparable, 5 points failed, 64 usage,\n"
+      "65 bad data or database, 70 internal, 130 interrupted (resumable).");
+  harness::action chosen;
+  harness::add_list(app, chosen);
+  harness::add_validate(app, chosen);
+  harness::add_plan(app, chosen);
+  harness::add_run(app, chosen);
+  harness::add_show(app, chosen);
+  harness::add_compare(app, chosen);
+  harness::add_export(app, chosen);
+  harness::add_doctor(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? exit_code::ok : exit_code::usage;
+  }
+  return chosen();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    harness::remember_command_line(argc, argv);
+    return static_cast<int>(run(argc, argv));
+  } catch (const harness::refused& told) {
+    return static_cast<int>(told.code);
+  } catch (const results::store_error& e) {
+    harness::tell(fmt::format("essbench: {}", e.what()));
+    return static_cast<int>(exit_code::bad_data);
+  } catch (const std::exception& e) {
+    harness::tell(fmt::format("essbench: internal error: {}", e.what()));
+    return static_cast<int>(exit_code::internal);
+  }
+}

@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "harness/command_line/command.h"
+#include "harness/execution/run.h"
+#include "results/export.h"
+#include "results/show.h"
+
+namespace harness {
+namespace {
+
+struct run_arguments {
+  workload_arguments workload;
+  std::string device = "cpu";
+  std::string database = default_database;
+  bool resume = false;
+  bool json = false;
+  bool quiet = false;
+};
+
+void refuse_device(const std::string& device) {
+  if (device == "cpu") return;
+  tell(fmt::format("essbench: --device {}: no such device in this version; it has: cpu", device));
+  throw refused{exit_code::usage};
+}
+
+void warn_of_slow_gemm(const results::environment& env) {
+  const auto& gemm = env.at("gemm");
+  const double share =
+      gemm.at("gflops_one_thread").get<double>() / gemm.at("fma_gflops_one_thread").get<double>();
+  if (share >= 0.4) return;
+  tell(fmt::format(
+      "warning: GEMM ({}) reaches {:.0f} % of the FMA rate of this core; times will not be representative",
+      gemm.at("kernel").get<std::string>(), 100 * share));
+}
+
+// The command that goes on where this one stopped.
+std::string resume_hint(const run_arguments& arguments) {
+  const bool has_flag = arguments.resume;
+  return fmt::format("interrupted; resume with: {}{}", command_line(), has_flag ? "" : " --resume");
+}
+
+exit_code verdict_of(const run_outcome& outcome) {
+  if (outcome.cancelled) return exit_code::interrupted;
+  if (outcome.incorrect > 0) return exit_code::incorrect;
+  return outcome.failed > 0 || !outcome.unmet.empty() ? exit_code::points_failed : exit_code::ok;
+}
+
+exit_code run(const run_arguments& arguments) {
+  refuse_device(arguments.device);
+  const workloads::workload workload = load(arguments.workload);
+  results::store store = results::store::open(arguments.database);
+  const run_outcome outcome =
+      run_workload(workload, store,
+                   {.mode = arguments.resume ? resume_mode::resume : resume_mode::fresh,
+                    .style = arguments.quiet ? progress_style::silent : style_for(stderr),
+                    .command_line = command_line()});
+  const auto loaded = store.load(outcome.run_id);
+  if (!loaded) throw std::runtime_error("the run that was just stored cannot be found");
+  warn_of_slow_gemm(loaded->env);
+  print(arguments.json ? results::export_json_text(*loaded) : results::show_run(*loaded));
+  for (const std::string& text : outcome.notes)
+    tell(fmt::format("note: {} (not judged: --set changed the workload)", text));
+  for (const std::string& text : outcome.unmet) tell(fmt::format("expectation not met: {}", text));
+  tell(fmt::format("run {} in {}", outcome.run_id, arguments.database));
+  if (outcome.cancelled) tell(resume_hint(arguments));
+  return verdict_of(outcome);
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, action& chosen) {
+  CLI::App* command =
+      app.add_subcommand("run", "Run a workload: accuracy first, then times, into a database");
+  auto arguments = std::make_shared<run_arguments>();
+  add_workload_arguments(*command, arguments->workload);
+  command->add_option("--device", arguments->device, "What executes the steps: cpu")->capture_default_str();
+  command->add_option("--db", arguments->database, "SQLite file for the results; made if missing")
+      ->capture_default_str();
+  command->add_flag("--resume", arguments->resume,
+                    "Go on with the last run of this workload: only points without a result");
+  command->add_flag("--json", arguments->json, "Print the results as JSON instead of a table");
+  command->add_flag("--quiet", arguments->quiet, "No progress");
+  command->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
+}
+
+}  // namespace harness

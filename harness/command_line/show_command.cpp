@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "harness/command_line/command.h"
+#include "harness/command_line/stored_run.h"
+#include "results/export.h"
+#include "results/show.h"
+
+namespace harness {
+namespace {
+
+struct show_arguments {
+  std::string database = default_database;
+  std::string run;
+  bool operations = false;
+  bool runs = false;
+  bool json = false;
+};
+
+exit_code show_runs(results::store& store) {
+  for (const results::run_summary& r : store.runs()) {
+    std::string points;
+    for (const auto& [status, count] : r.points) points += fmt::format(" {} {}", count, to_string(status));
+    if (r.untried > 0) points += fmt::format(" {} untried", r.untried);
+    print(fmt::format("{}  {}  {:<14}{}\n", r.run.id.substr(0, 8), results::to_iso8601(r.run.started_at),
+                      r.run.workload_name, points));
+  }
+  return exit_code::ok;
+}
+
+exit_code show(const show_arguments& arguments) {
+  auto store = results::store::open(arguments.database, {.mode = results::open_mode::read_only});
+  if (arguments.runs) return show_runs(store);
+  const results::loaded_run run = load_run(store, arguments.run);
+  if (arguments.json) {
+    print(results::export_json_text(run));
+  } else {
+    print(arguments.operations ? results::show_operations(run) : results::show_run(run));
+  }
+  return exit_code::ok;
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, action& chosen) {
+  CLI::App* command = app.add_subcommand("show", "Show a stored run");
+  auto arguments = std::make_shared<show_arguments>();
+  command->add_option("run", arguments->run, "Id of a run, or its beginning; the latest if left out");
+  command->add_option("--db", arguments->database, "SQLite file with results")->capture_default_str();
+  command->add_flag("--ops", arguments->operations, "Time by operation instead");
+  command->add_flag("--runs", arguments->runs, "List the runs of the database instead");
+  command->add_flag("--json", arguments->json, "As JSON");
+  command->callback([&chosen, arguments] { chosen = [arguments] { return show(*arguments); }; });
+}
+
+}  // namespace harness

@@ -1,0 +1,183 @@
+#include "results/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "results/gain.h"
+
+namespace results {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::string_view, 4> machine_settings = {
+    "device_budget_bytes", "device_budget_beyond_weights_bytes", "host_budget_bytes", "cpu_threads"};
+constexpr std::array<std::string_view, 4> machine_groups = {"link.", "cluster.", "measure.", "accuracy."};
+
+bool is_of_machine(std::string_view path) {
+  return std::ranges::find(machine_settings, path) != machine_settings.end() ||
+         std::ranges::any_of(machine_groups, [&](std::string_view group) { return path.starts_with(group); });
+}
+
+json key_of(const loaded_point& point) {
+  json key = {{"(label)", point.point.label}, {"(system)", point.point.system}};
+  for (const auto& [path, value] : point.point.requested.items()) {
+    if (!is_of_machine(path)) key[path] = value;
+  }
+  return key;
+}
+
+std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+json builds_of(const loaded_run& run) {
+  return {{"essbench_version", run.run.essbench_version},
+          {"git_revision", run.run.git_revision},
+          {"git_dirty", run.run.git_dirty},
+          {"workload", run.run.workload_name},
+          {"workload_hash", run.workload.hash}};
+}
+
+// {"/cpu/model": value} as {"cpu.model": value}
+json flat(const json& nested) {
+  json made = json::object();
+  for (const auto& [pointer, value] : nested.flatten().items()) {
+    std::string path = pointer.empty() ? pointer : pointer.substr(1);
+    std::ranges::replace(path, '/', '.');
+    made[path] = value;
+  }
+  return made;
+}
+
+void add_differences(const std::string& prefix, const json& a, const json& b, std::vector<difference>& into) {
+  std::set<std::string> paths;
+  for (const json* side : {&a, &b}) {
+    for (const auto& [path, value] : side->items()) paths.insert(path);
+  }
+  const auto side_text = [](const json& side, const std::string& path) {
+    return side.contains(path) ? text_of(side.at(path)) : "-";
+  };
+  for (const std::string& path : paths) {
+    difference found{prefix + path, side_text(a, path), side_text(b, path)};
+    if (found.a != found.b) into.push_back(std::move(found));
+  }
+}
+
+std::string status_of(const loaded_point& point) {
+  return point.last() == nullptr ? "not tried" : std::string(to_string(point.last()->status));
+}
+
+// Why two points cannot be compared at all.
+std::string objection_to(const loaded_point& a, const loaded_point& b) {
+  const auto is_ok = [](const loaded_point& p) {
+    return p.last() != nullptr && p.last()->status == attempt_status::ok;
+  };
+  if (!is_ok(a) || !is_ok(b)) return fmt::format("status {} against {}", status_of(a), status_of(b));
+  if (a.point.clock != b.point.clock) return fmt::format("clock {} against {}", a.point.clock, b.point.clock);
+  return {};
+}
+
+std::optional<double> ratio_of(double above, double below) {
+  const double ratio = above / below;
+  if (above == 0.0 && below == 0.0) return 1.0;
+  return std::isfinite(ratio) ? std::optional(ratio) : std::nullopt;
+}
+
+// Null where there are no samples to resample, or one of them is no number.
+const std::vector<double>* samples_of(const loaded_point& point, const std::string& metric) {
+  const auto& all = point.last()->samples;
+  const auto at = all.find(metric);
+  if (at == all.end() || at->second.size() < 2) return nullptr;
+  const bool finite = std::ranges::all_of(at->second, [](double x) { return std::isfinite(x); });
+  return finite ? &at->second : nullptr;
+}
+
+std::optional<interval> bounds_of(const loaded_point& a, const loaded_point& b, const std::string& metric,
+                                  const bootstrap_options& options) {
+  const std::vector<double>* below = samples_of(a, metric);
+  const std::vector<double>* above = samples_of(b, metric);
+  if (below == nullptr || above == nullptr) return std::nullopt;
+  const interval bounds = bootstrap_ratio_of_medians(*above, *below, options);
+  return std::isfinite(bounds.lo) && std::isfinite(bounds.hi) ? std::optional(bounds) : std::nullopt;
+}
+
+void compare_metrics(const loaded_point& a, const loaded_point& b, const bootstrap_options& options,
+                     point_comparison& into) {
+  for (const auto& [name, value] : a.last()->metrics) {
+    const metric_value* other = find_metric(b, name);
+    if (other == nullptr || other->unit != value.unit) continue;
+    metric_comparison made{.name = name, .unit = value.unit, .a = value.median, .b = other->median};
+    made.ratio = ratio_of(made.b, made.a);
+    if (made.ratio) made.ratio_bounds = bounds_of(a, b, name, options);
+    into.metrics.push_back(std::move(made));
+  }
+}
+
+// Empty: the proportions agree, or were not stored.
+std::string objection_to_gain(const loaded_point& a, const loaded_point& b) {
+  const metric_value* first = find_metric(a, "link_proportion");
+  const metric_value* second = find_metric(b, "link_proportion");
+  if (first == nullptr || second == nullptr) return {};
+  const auto [low, high] = std::minmax(first->median, second->median);
+  if (high - low <= link_proportion_tolerance * low) return {};
+  return fmt::format("link proportion {:.3g} against {:.3g}", first->median, second->median);
+}
+
+struct pair_of_points {
+  const loaded_run& run_a;
+  const loaded_run& run_b;
+  const loaded_point& a;
+  const loaded_point& b;
+};
+
+void compare_gains(const pair_of_points& pair, point_comparison& into) {
+  if (pair.a.point.system == "all_gpu") return;
+  const auto a = throughput_ratio(pair.a, all_gpu_reference(pair.run_a, pair.a));
+  const auto b = throughput_ratio(pair.b, all_gpu_reference(pair.run_b, pair.b));
+  if (!a || !b) return;
+  into.gain_incomparable = objection_to_gain(pair.a, pair.b);
+  if (!into.gain_incomparable.empty()) return;
+  into.gain = {.name = "gain over all_gpu",
+               .unit = "",
+               .a = *a,
+               .b = *b,
+               .ratio = ratio_of(*b, *a),
+               .ratio_bounds = {}};
+}
+
+point_comparison compare_points(const pair_of_points& pair, const bootstrap_options& options) {
+  point_comparison made{.label = pair.a.point.label, .system = pair.a.point.system};
+  made.incomparable = objection_to(pair.a, pair.b);
+  if (!made.incomparable.empty()) return made;
+  compare_metrics(pair.a, pair.b, options, made);
+  compare_gains(pair, made);
+  return made;
+}
+
+}  // namespace
+
+comparison compare(const loaded_run& a, const loaded_run& b, const bootstrap_options& options) {
+  comparison made{.a = a.run, .b = b.run};
+  add_differences("", builds_of(a), builds_of(b), made.differences);
+  add_differences("environment.", flat(a.env), flat(b.env), made.differences);
+  std::vector<std::pair<json, const loaded_point*>> left;  // of B, not matched yet
+  for (const loaded_point& point : b.points) left.emplace_back(key_of(point), &point);
+  for (const loaded_point& point : a.points) {
+    const json key = key_of(point);
+    const auto twin = std::ranges::find(left, key, &std::pair<json, const loaded_point*>::first);
+    if (twin == left.end()) {
+      made.only_in_a.push_back(point.point.label);
+      continue;
+    }
+    made.points.push_back(compare_points({a, b, point, *twin->second}, options));
+    left.erase(twin);
+  }
+  for (const auto& [key, point] : left) made.only_in_b.push_back(point->point.label);
+  return made;
+}
+
+}  // namespace results

@@ -1,0 +1,31 @@
+// Which point of a run another one is measured against.
+//
+// Two points ask the same question if they have the same device and clock and their requested settings agree
+// on everything but how a cache system goes about it (its pool, overlap, batch, ...) and how long it is
+// measured.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "results/record.h"
+
+namespace results {
+
+// The budgets of a point's tiers; "device_budget_bytes" 0 means unlimited.
+[[nodiscard]] bool is_uncapped(const loaded_point& point);
+
+// The ok all_gpu point for the same question, budgets included, with the most tokens_per_s. Null: none.
+[[nodiscard]] const loaded_point* all_gpu_reference(const loaded_run& run, const loaded_point& of);
+// The ok, uncapped all_gpu point for the same question without regard to budgets: the one with the same
+// batch, or else the one with the most tokens_per_s. Null: none.
+[[nodiscard]] const loaded_point* uncapped_reference(const loaded_run& run, const loaded_point& of);
+
+// tokens_per_s of `point` over that of `reference`; nullopt unless both are ok and have it.
+[[nodiscard]] std::optional<double> throughput_ratio(const loaded_point& point,
+                                                     const loaded_point* reference);
+
+// The batch that ran: the metric, or else the effective setting.
+[[nodiscard]] std::optional<double> batch_of(const loaded_point& point);
+
+}  // namespace results

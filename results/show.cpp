@@ -1,0 +1,269 @@
+#include "results/show.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <set>
+
+#include "results/gain.h"
+#include "results/text_table.h"
+
+namespace results {
+namespace {
+
+struct row_context {
+  const loaded_run& run;
+  const loaded_point& point;
+};
+
+struct show_column {
+  std::vector<std::string> heading;
+  std::function<std::string(const row_context&)> cell;
+  alignment align = alignment::right;
+};
+
+// Of the last attempt; times only if it was measured.
+const metric_value* shown_metric(const loaded_point& point, std::string_view name) {
+  const attempt_record* last = point.last();
+  if (last == nullptr) return nullptr;
+  const auto at = last->metrics.find(std::string(name));
+  if (at == last->metrics.end()) return nullptr;
+  return is_measured(last->status) || !is_time_unit(at->second.unit) ? &at->second : nullptr;
+}
+
+// Three digits or more, and no more than the number can use.
+std::string short_number(double value) {
+  const double size = std::abs(value);
+  return fmt::format("{:.{}f}", value, size < 10 ? 2 : size < 1000 ? 1 : 0);
+}
+
+std::string metric_cell(const loaded_point& point, std::string_view name, double scale, int decimals) {
+  const metric_value* value = shown_metric(point, name);
+  return value == nullptr ? "-" : fmt::format("{:.{}f}", value->median * scale, decimals);
+}
+
+show_column metric_column(std::vector<std::string> heading, std::string name, double scale, int decimals) {
+  return {std::move(heading), [name = std::move(name), scale, decimals](const row_context& row) {
+            return metric_cell(row.point, name, scale, decimals);
+          }};
+}
+
+// "ess batch=4", "uncapped (all_gpu)"
+std::string name_of(const loaded_point& of) {
+  if (of.point.label.starts_with(of.point.system)) return of.point.label;
+  return fmt::format("{} ({})", of.point.label, of.point.system);
+}
+
+std::string status_of(const loaded_point& of) {
+  return of.last() == nullptr ? "not tried" : std::string(to_string(of.last()->status));
+}
+
+std::string batch_cell(const row_context& row) {
+  const auto batch = batch_of(row.point);
+  return batch ? fmt::format("{:.0f}", *batch) : "-";
+}
+
+std::string step_cell(const row_context& row) {
+  const metric_value* step = shown_metric(row.point, "step_time_us");
+  if (step == nullptr) return "-";
+  const double half = (step->hi - step->lo) / 2000.0;
+  return fmt::format("{} \u00b1{}", short_number(step->median / 1000.0), short_number(half));
+}
+
+std::string rate_cell(const row_context& row) {
+  const metric_value* rate = shown_metric(row.point, "tokens_per_s");
+  return rate == nullptr ? "-" : short_number(rate->median);
+}
+
+std::string uncapped_cell(const row_context& row) {
+  const auto share = throughput_ratio(row.point, uncapped_reference(row.run, row.point));
+  return share ? fmt::format("{:.1f}%", *share * 100) : "-";
+}
+
+std::string samples_cell(const row_context& row) {
+  const metric_value* step = shown_metric(row.point, "step_time_us");
+  return step == nullptr ? "-" : fmt::format("{}", step->n);
+}
+
+bool any_point_has(const loaded_run& run, std::string_view metric) {
+  return std::ranges::any_of(run.points,
+                             [&](const loaded_point& p) { return shown_metric(p, metric) != nullptr; });
+}
+
+// Worth a column if there is a ceiling and somebody under it.
+bool has_uncapped_reference(const loaded_run& run) {
+  return std::ranges::any_of(run.points, [&](const loaded_point& p) {
+    return !is_uncapped(p) && uncapped_reference(run, p) != nullptr;
+  });
+}
+
+// A point without a budget beside points with one is the ceiling, not a competitor.
+std::string gain_cell(const row_context& row) {
+  if (is_uncapped(row.point) && has_uncapped_reference(row.run)) return "-";
+  const auto gain = throughput_ratio(row.point, all_gpu_reference(row.run, row.point));
+  return gain ? fmt::format("{:.2f}x", *gain) : "-";
+}
+
+// Of workloads with arriving requests.
+std::vector<show_column> serving_columns(const loaded_run& run) {
+  std::vector<show_column> columns;
+  const auto add = [&](std::vector<std::string> heading, const char* name, double scale) {
+    if (any_point_has(run, name)) columns.push_back(metric_column(std::move(heading), name, scale, 1));
+  };
+  add({"TPOT p50", "ms"}, "tpot_p50_us", 1e-3);
+  add({"TPOT p99", "ms"}, "tpot_p99_us", 1e-3);
+  add({"TTFT p50", "ms"}, "ttft_p50_us", 1e-3);
+  add({"TTFT p99", "ms"}, "ttft_p99_us", 1e-3);
+  return columns;
+}
+
+std::vector<show_column> columns_of(const loaded_run& run) {
+  std::vector<show_column> columns = {
+      {{"point"}, [](const row_context& row) { return name_of(row.point); }, alignment::left},
+      {{"status"}, [](const row_context& row) { return status_of(row.point); }, alignment::left},
+      {{"batch"}, batch_cell},
+      metric_column({"largest", "batch"}, "batch_max", 1, 0),
+      {{"step time", "ms"}, step_cell},
+      {{"tokens/s"}, rate_cell},
+      {{"over", "all_gpu"}, gain_cell}};
+  if (has_uncapped_reference(run)) columns.push_back({{"of", "uncapped"}, uncapped_cell});
+  for (show_column& column : serving_columns(run)) columns.push_back(std::move(column));
+  columns.push_back(metric_column({"hits", "%"}, "hit_rate", 100, 1));
+  columns.push_back(metric_column({"misses", "/top-k"}, "misses_over_topk", 1, 3));
+  columns.push_back(metric_column({"MB in", "a step"}, "h2d_bytes_per_step", 1e-6, 2));
+  columns.push_back(metric_column({"device", "MB"}, "device_bytes", 1e-6, 1));
+  columns.push_back(metric_column({"host", "MB"}, "host_bytes", 1e-6, 1));
+  columns.push_back(metric_column({"link", "prop."}, "link_proportion", 1, 2));
+  columns.push_back({{"samples"}, samples_cell});
+  return columns;
+}
+
+std::string table_of(const loaded_run& run) {
+  const std::vector<show_column> columns = columns_of(run);
+  std::vector<table_column> headings;
+  for (const show_column& column : columns) headings.push_back({column.heading, column.align});
+  text_table table(std::move(headings));
+  for (const loaded_point& point : run.points) {
+    std::vector<std::string> cells;
+    for (const show_column& column : columns) cells.push_back(column.cell({run, point}));
+    table.add(std::move(cells));
+  }
+  return table.text();
+}
+
+bool link_is(const loaded_point& point, bool paced) {
+  const auto at = point.point.effective.find("link.paced");
+  return point.point.device == "cpu" && at != point.point.effective.end() && *at == paced;
+}
+
+std::string clocks_of(const loaded_run& run) {
+  std::set<std::string> all;
+  for (const loaded_point& p : run.points) {
+    const std::string_view note = p.point.clock == "virtual" ? " (simulated, not measured)" : "";
+    const std::string_view link = link_is(p, true)    ? ", link paced"
+                                  : link_is(p, false) ? ", link unpaced"
+                                                      : "";
+    all.insert(fmt::format("device {}, clock {}{}{}", p.point.device, p.point.clock, note, link));
+  }
+  return fmt::format("{}\n", fmt::join(all, "; "));
+}
+
+std::string title_of(const loaded_run& of) {
+  std::string build = fmt::format("essbench {}", of.run.essbench_version);
+  if (!of.run.git_revision.empty()) build += fmt::format(", revision {}", of.run.git_revision);
+  if (of.run.git_dirty) build += " with local changes";
+  return fmt::format("run {}, workload {}, {}\n{}\n", of.run.id, of.run.workload_name,
+                     to_iso8601(of.run.started_at), build);
+}
+
+std::string legend_of(const loaded_run& run) {
+  std::string text =
+      "\nhow to read this\n"
+      "  step time    median of one decode step of the whole batch, \u00b1 half of its 95 % interval (of the "
+      "range where\n"
+      "               there are fewer than 6 samples)\n"
+      "  over all_gpu tokens/s, divided by those of the best all_gpu point in the same budget\n";
+  if (has_uncapped_reference(run)) {
+    text +=
+        "  of uncapped  tokens/s, as a share of all_gpu without a memory budget (at the same batch, if that "
+        "was run)\n";
+  }
+  text +=
+      "  hits         rows that attention asked for and the device held already; misses/top-k counts the "
+      "others,\n"
+      "               as a share of the top-k\n"
+      "  MB in        moved from host to device in a step; MB are millions of bytes\n"
+      "  link prop.   proportion of link to compute; gains are comparable between machines only where it "
+      "agrees\n"
+      "  -            not measured, or it does not apply\n";
+  if (std::ranges::any_of(run.points, [](const loaded_point& p) { return link_is(p, false); })) {
+    text += "\nboth tiers are one DRAM and the link is unpaced, so transfers cost what memcpy costs here\n";
+  }
+  return text;
+}
+
+std::string reason_of(const loaded_point& of) {
+  std::string text = of.last()->reason.empty() ? "no reason was stored" : printable(of.last()->reason);
+  if (of.last()->status == attempt_status::incorrect) text += "; a wrong result has no time";
+  return text;
+}
+
+std::string troubles_of(const loaded_run& run) {
+  text_table table({{{"point"}, alignment::left}, {{"status"}, alignment::left}, {{"why"}, alignment::left}});
+  bool any = false;
+  for (const loaded_point& point : run.points) {
+    if (point.last() == nullptr || point.last()->status == attempt_status::ok) continue;
+    table.add({name_of(point), status_of(point), reason_of(point)});
+    any = true;
+  }
+  return any ? "\nnot ok\n" + table.text(2) : "";
+}
+
+constexpr std::string_view op_prefix = "op_";
+constexpr std::string_view op_suffix = "_us";
+
+// Operation and microseconds a step, the costliest first.
+std::vector<std::pair<std::string, double>> operations_of(const loaded_point& point) {
+  std::vector<std::pair<std::string, double>> operations;
+  for (const auto& [name, value] : point.last()->metrics) {
+    if (!name.starts_with(op_prefix) || !name.ends_with(op_suffix)) continue;
+    const std::size_t length = name.size() - op_prefix.size() - op_suffix.size();
+    operations.emplace_back(name.substr(op_prefix.size(), length), value.median);
+  }
+  std::ranges::stable_sort(operations, std::ranges::greater{}, &std::pair<std::string, double>::second);
+  return operations;
+}
+
+std::string operations_table(const loaded_point& point) {
+  const auto operations = operations_of(point);
+  if (operations.empty()) return "  no times by operation were stored\n";
+  const metric_value* step = find_metric(point, "step_time_us");
+  text_table table({{{"operation"}, alignment::left}, {{"us a step"}}, {{"% of step"}}});
+  for (const auto& [kind, time] : operations) {
+    const bool has_share = step != nullptr && step->median > 0;
+    table.add({kind, fmt::format("{:.1f}", time),
+               has_share ? fmt::format("{:.1f}", 100 * time / step->median) : "-"});
+  }
+  return table.text(2);
+}
+
+}  // namespace
+
+std::string show_run(const loaded_run& run) {
+  return title_of(run) + clocks_of(run) + "\n" + table_of(run) + legend_of(run) + troubles_of(run);
+}
+
+std::string show_operations(const loaded_run& run) {
+  std::string text = title_of(run) + clocks_of(run);
+  for (const loaded_point& point : run.points) {
+    if (point.last() == nullptr || !is_measured(point.last()->status)) continue;
+    text += fmt::format("\n{}, step {} ms\n{}", printable(name_of(point)), step_cell({run, point}),
+                        operations_table(point));
+  }
+  return text +
+         "\nOperations of different streams run at the same time: shares may add up to more than 100 %.\n";
+}
+
+}  // namespace results

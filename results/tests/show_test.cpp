@@ -1,0 +1,75 @@
+#include "results/show.h"
+
+#include "results/tests/example_run.h"
+#include "results/tests/golden.h"
+
+namespace results {
+namespace {
+
+using testing::an_example_run;
+using testing::expect_golden;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::point_of;
+
+TEST(show_run, of_an_example) { expect_golden(show_run(an_example_run()), "run.txt"); }
+
+TEST(show_run, without_budgets_and_with_an_unpaced_link) {
+  loaded_run run = an_example_run();
+  std::erase_if(run.points,
+                [](const loaded_point& p) { return p.point.system != "ess" && p.point.label != "all_gpu"; });
+  for (loaded_point& point : run.points) {
+    for (settings* of : {&point.point.requested, &point.point.effective}) {
+      (*of)["device_budget_bytes"] = 0;
+      (*of)["link.paced"] = false;
+    }
+  }
+  expect_golden(show_run(run), "run_unpaced.txt");
+}
+
+TEST(show_run, of_arriving_requests_on_a_virtual_clock) {
+  loaded_run run = an_example_run();
+  run.points = {point_of(run, "ess")};
+  run.points[0].point.device = "sim:example";
+  run.points[0].point.clock = "virtual";
+  run.run.git_revision = "";
+  run.run.git_dirty = false;
+  auto& metrics = run.points[0].attempts[0].metrics;
+  for (const char* name : {"tpot_p50_us", "tpot_p99_us", "ttft_p50_us", "ttft_p99_us"}) {
+    metrics[name] = {.median = 1234567, .lo = 1, .hi = 2, .n = 3, .unit = "us"};
+  }
+  expect_golden(show_run(run), "run_serve.txt");
+}
+
+TEST(show_run, of_no_points) {
+  loaded_run run = an_example_run();
+  run.points.clear();
+  EXPECT_THAT(show_run(run), HasSubstr("how to read this"));
+}
+
+// Whatever is stored with it.
+TEST(show_run, never_shows_the_time_of_a_wrong_result) {
+  loaded_run run = an_example_run();
+  run.points = {point_of(run, "ess")};
+  ASSERT_THAT(show_run(run), HasSubstr("62.4"));
+  ASSERT_THAT(show_operations(run), HasSubstr("21000.0"));
+  for (int i = 0; i < attempt_status_count; ++i) {
+    const auto status = static_cast<attempt_status>(i);
+    run.points[0].attempts[0].status = status;
+    const bool measured = is_measured(status);
+    EXPECT_EQ(show_run(run).find("62.4") != std::string::npos, measured) << to_string(status);
+    EXPECT_EQ(show_run(run).find("224.0") != std::string::npos, measured) << to_string(status);  // tokens/s
+    EXPECT_EQ(show_operations(run).find("21000.0") != std::string::npos, measured) << to_string(status);
+  }
+}
+
+TEST(show_run, reasons_cannot_break_the_table) {
+  loaded_run run = an_example_run();
+  point_of(run, "layer_stream").attempts[0].reason = "two\nlines \x1b[2J and \xff";
+  EXPECT_THAT(show_run(run), HasSubstr("two lines  [2J and \ufffd\n"));
+}
+
+TEST(show_operations, of_an_example) { expect_golden(show_operations(an_example_run()), "operations.txt"); }
+
+}  // namespace
+}  // namespace results

@@ -8,6 +8,7 @@
 
 #include "ess_core/engine/open_loop.h"
 #include "ess_core/layout/index_key.h"
+#include "ess_core/nvtx/nvtx.h"
 
 namespace ess {
 namespace {
@@ -203,6 +204,7 @@ const step_program& decode_engine::program_for(std::int32_t active) {
 }
 
 step_report decode_engine::step(const device::probe& after) {
+  const nvtx::scoped_range range("step");
   if (seats_.empty()) throw std::logic_error("a step needs a request");
   step_report report{.program = &program_for(active()), .active = active(), .tokens = active()};
   write_inputs(0);

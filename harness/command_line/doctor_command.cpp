@@ -29,7 +29,9 @@ exit_code doctor(const doctor_arguments& arguments) {
     for (const check& c : checks) {
       rows.push_back({{"name", c.name}, {"status", to_string(c.status)}, {"text", c.text}, {"hint", c.hint}});
     }
-    print(nlohmann::ordered_json{{"checks", rows}, {"environment", env}}.dump(2) + "\n");
+    print(nlohmann::ordered_json{{"checks", rows}, {"environment", env}}.dump(
+              2, ' ', false, nlohmann::json::error_handler_t::replace) +
+          "\n");
   } else {
     for (const check& c : checks) {
       print(fmt::format("{:<5} {:<10} {}{}\n", to_string(c.status), c.name, c.text,

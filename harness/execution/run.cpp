@@ -95,7 +95,7 @@ class workload_run {
   }
 
   void run_point(const planned_point& plan, progress& report) {
-    const ess::nvtx::scoped_range range("point", {.rows = plan.batch});
+    const ess::nvtx::scoped_range range("point");
     attempt_record attempt{.started_at = now()};
     report.begin_point(plan.point.label);
     add_plan_metrics(plan, attempt);

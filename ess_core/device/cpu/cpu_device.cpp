@@ -10,6 +10,7 @@
 #include "ess_core/device/cpu/kernels/select_topk.h"
 #include "ess_core/device/cpu/stream_executor.h"
 #include "ess_core/layout/rope.h"
+#include "ess_core/nvtx/nvtx.h"
 
 namespace ess {
 namespace cpu {
@@ -70,6 +71,37 @@ std::size_t thread_scratch_bytes(const memory_layout& l) {
   const std::size_t pointers = (static_cast<std::size_t>(m.top_k) * sizeof(void*) + 63) / 64 * 64;
   return std::max(pointers + attend_scratch_bytes(m.heads, m.kv_lora, m.rope),
                   select_topk_scratch_bytes(l.max_context));
+}
+
+// Latent rows that an operation touches. When it starts, the counts that it depends on are known.
+std::int64_t rows_of(const context& c, const operation& op) {
+  std::int64_t rows = 0;
+  for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+    switch (op.kind) {
+      case op_kind::fetch:
+      case op_kind::fetch_by_call:
+        rows += c.miss_count(i);
+        break;
+      case op_kind::stream_layer:
+        rows += c.seat(i).position;
+        break;
+      case op_kind::append_row:
+      case op_kind::write_back:
+        rows += c.queries();
+        break;
+      case op_kind::attend:
+        rows += std::int64_t{c.queries()} * std::min(c.model().top_k, c.seat(i).position + 1);
+        break;
+      default:
+        break;
+    }
+  }
+  return rows;
+}
+
+nvtx::payload payload_of(const context& c, const operation& op) {
+  const std::int64_t rows = rows_of(c, op);
+  return {.layer = op.layer, .rows = rows, .bytes = crosses_link(op.kind) ? rows * c.row_bytes() : 0};
 }
 
 void fill_rope_table(context& c) {
@@ -139,8 +171,12 @@ class cpu_device final : public device {
       }
     }
     context_->link.begin_step(after ? link_settings{} : options_.link);
-    step_timing timing = executor_.run(
-        program, [this](const operation& op) { handler_of(op.kind)(*context_, op); }, after);
+    const auto execute = [this](const operation& op) {
+      const nvtx::scoped_range range(ess::to_string(op.kind),
+                                     nvtx::attached() ? payload_of(*context_, op) : nvtx::payload{});
+      handler_of(op.kind)(*context_, op);
+    };
+    step_timing timing = executor_.run(program, execute, after);
     timing.link_late = context_->link.late();
     return timing;
   }

@@ -8,6 +8,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "ess_core/nvtx/nvtx.h"
+#include "ess_core/nvtx/testing/recording.h"
 #include "harness/command_line/tests/process.h"
 
 namespace {
@@ -145,6 +147,30 @@ TEST_F(command_line, a_point_that_does_not_fit_is_no_crash) {
   const finished small = run_tiny({"--set", "device_budget_bytes=100000"});
   EXPECT_EQ(small.code, 5);
   EXPECT_THAT(small.out, HasSubstr("out_of_memory"));
+}
+
+// What a profiler sees of a run: a range per point, step and operation, with layer, rows and bytes.
+TEST_F(command_line, emits_nvtx_ranges_for_points_steps_and_operations) {
+  if (!ess::nvtx::built_in) GTEST_SKIP() << "built without NVTX headers (nvtx3/nvToolsExt.h)";
+  const auto run = ess::nvtx::run_recorded(
+      {ESSBENCH_PROGRAM, "run", "tiny", "--system", "ess", "--quiet", "--db", path("nvtx.db")});
+  ASSERT_EQ(run.exit_code, 0);
+  std::map<std::string, int> count;
+  for (const auto& range : run.ranges) {
+    EXPECT_EQ(range.domain, "essbench");
+    EXPECT_TRUE(range.closed);
+    ++count[range.name];
+    if (range.name == "step") {
+      EXPECT_EQ(run.ranges[static_cast<std::size_t>(range.parent)].name, "point");
+    }
+    if (range.name == "fetch" && range.payload.contains("rows")) {
+      EXPECT_EQ(range.payload.at("bytes"), range.payload.at("rows") * 656);
+    }
+  }
+  EXPECT_EQ(count["point"], 1);
+  EXPECT_GT(count["step"], 2);
+  EXPECT_EQ(count["feed_forward"] % 3, 0);  // every layer of tiny, every step
+  EXPECT_GE(count["fetch"], 3 * count["step"]);
 }
 
 // Starts the program, interrupts it once it has begun, and lets it end in order.

@@ -56,14 +56,16 @@ TEST_F(run_test, resume_leaves_finished_points_alone) {
   const std::string first = run_workload(parse(), store, quiet()).run_id;
   const run_outcome again = run_workload(parse(), store, quiet(resume_mode::resume));
   EXPECT_EQ(again.run_id, first);
-  for (const auto& point : store.load(first)->points) EXPECT_EQ(point.attempts.size(), 1u);
+  const auto run = store.load(first).value();
+  for (const auto& point : run.points) EXPECT_EQ(point.attempts.size(), 1u);
 }
 
 TEST_F(run_test, a_point_that_does_not_fit_has_no_time) {
   auto store = results::store::open(database());
   const run_outcome outcome = run_workload(parse({"device_budget_bytes=1000000"}), store, quiet());
   EXPECT_EQ(outcome.failed, 2);
-  for (const auto& point : store.load(outcome.run_id)->points) {
+  const auto run = store.load(outcome.run_id).value();
+  for (const auto& point : run.points) {
     EXPECT_EQ(point.last()->status, results::attempt_status::out_of_memory);
     EXPECT_THAT(point.last()->reason, testing::HasSubstr("budget"));
     EXPECT_EQ(results::find_metric(point, "step_time_us"), nullptr);

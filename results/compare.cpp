@@ -45,7 +45,8 @@ json builds_of(const loaded_run& run) {
 // {"/cpu/model": value} as {"cpu.model": value}
 json flat(const json& nested) {
   json made = json::object();
-  for (const auto& [pointer, value] : nested.flatten().items()) {
+  const json leaves = nested.flatten();  // named: items() refers to it
+  for (const auto& [pointer, value] : leaves.items()) {
     std::string path = pointer.empty() ? pointer : pointer.substr(1);
     std::ranges::replace(path, '/', '.');
     made[path] = value;

@@ -35,7 +35,7 @@ decoded decode(std::string_view text) {
 
 using range = std::pair<char32_t, char32_t>;
 // Wide or fullwidth (Unicode annex 11), in blocks.
-constexpr std::array<range, 11> wide = {{{0x1100, 0x115f},
+constexpr std::array<range, 12> wide = {{{0x1100, 0x115f},
                                          {0x2e80, 0x303e},
                                          {0x3041, 0xa4cf},
                                          {0xac00, 0xd7a3},
@@ -44,6 +44,7 @@ constexpr std::array<range, 11> wide = {{{0x1100, 0x115f},
                                          {0xff00, 0xff60},
                                          {0xffe0, 0xffe6},
                                          {0x1f300, 0x1f64f},
+                                         {0x1f680, 0x1f6ff},
                                          {0x1f900, 0x1f9ff},
                                          {0x20000, 0x3fffd}}};
 constexpr std::array<range, 5> combining = {

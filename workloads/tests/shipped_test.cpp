@@ -55,7 +55,9 @@ TEST(shipped_workloads, quick_compares_five_systems_and_an_uncapped_point) {
   EXPECT_EQ(quick.points[1].label, "naive_memcpy");
   EXPECT_EQ(quick.points[1].batch_of->system, system_kind::all_gpu);
   EXPECT_EQ(quick.points[5].label, "uncapped");
-  EXPECT_EQ(quick.points[5].batch_of->device_budget_beyond_weights_bytes, 135'000'000);
+  EXPECT_EQ(quick.points[5].batch_of->device_budget_beyond_weights_bytes,
+            quick.points[0].requested.device_budget_beyond_weights_bytes);
+  EXPECT_EQ(quick.points[5].requested.device_budget_bytes, 0);
 }
 
 TEST(shipped_workloads, quick_takes_the_settings_that_people_vary) {

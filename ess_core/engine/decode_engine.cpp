@@ -18,6 +18,12 @@ std::span<const std::byte> bytes_of(std::span<const T> values) {
   return std::as_bytes(values);
 }
 
+// Of the first id that a seat's query tokens selected in a layer, in bytes.
+std::int64_t selection_offset(const memory_layout& l, std::int32_t layer, std::int32_t seat) {
+  const std::int64_t lane = (std::int64_t{layer} * l.shape.seats + seat) * l.shape.query_tokens;
+  return lane * l.model.top_k * std::int64_t{sizeof(token_id)};
+}
+
 // Both lists ascend and are padded with -1.
 std::int64_t common(std::span<const token_id> a, std::span<const token_id> b) {
   std::int64_t count = 0;
@@ -164,13 +170,60 @@ void decode_engine::write_inputs(token_id back) {
   device_.write(buffer_id::counters, 0, bytes_of(std::span<const row_counters>(zero)));
 }
 
+std::vector<token_id> decode_engine::read_selection(std::int32_t place) const {
+  const memory_layout& l = options_.layout;
+  const auto width = static_cast<std::size_t>(l.shape.query_tokens) * static_cast<std::size_t>(l.model.top_k);
+  std::vector<token_id> ids(width * static_cast<std::size_t>(l.model.layers));
+  for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
+    device_.read(
+        buffer_id::selected, selection_offset(l, layer, place),
+        std::as_writable_bytes(std::span(ids).subspan(static_cast<std::size_t>(layer) * width, width)));
+  }
+  return ids;
+}
+
+void decode_engine::write_selection(std::int32_t place, const std::vector<token_id>& ids) {
+  const memory_layout& l = options_.layout;
+  const std::size_t width = ids.size() / static_cast<std::size_t>(l.model.layers);
+  for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
+    device_.write(
+        buffer_id::selected, selection_offset(l, layer, place),
+        bytes_of(std::span<const token_id>(ids).subspan(static_cast<std::size_t>(layer) * width, width)));
+  }
+}
+
+bool decode_engine::knows_windows(batch_slice slice) const {
+  for (std::int32_t i = slice.first; i < slice.first + slice.count; ++i) {
+    const request& what = seats_[static_cast<std::size_t>(i)].what;
+    const auto* ids = prefill_.window_ids(what.id, what.prompt_tokens);
+    if (ids == nullptr || static_cast<std::int32_t>(ids->size()) != options_.warm_up_windows) return false;
+  }
+  return true;
+}
+
+// Replays the selections of the last prompt positions. Who meets a request first makes them with the indexer;
+// to all later ones they come with the request, as from prefill.
 void decode_engine::warm_up(batch_slice slice) {
   if (!system_.has_pool() || options_.warm_up == warm_up_kind::empty) return;
-  const step_program program =
-      build_warm_up_step(options_.layout.model, options_.layout.shape, system_, slice);
+  const bool known = knows_windows(slice);
+  const step_program program = build_warm_up_step(options_.layout.model, options_.layout.shape, system_,
+                                                  slice, known ? warm_up_ids::given : warm_up_ids::selected);
+  std::vector<std::vector<std::vector<token_id>>> found(static_cast<std::size_t>(slice.count));
   for (token_id back = options_.warm_up_windows; back > 0; --back) {
     write_inputs(back);
+    for (std::int32_t i = 0; known && i < slice.count; ++i) {
+      const request& what = seats_[static_cast<std::size_t>(slice.first + i)].what;
+      const auto& ids = *prefill_.window_ids(what.id, what.prompt_tokens);
+      write_selection(slice.first + i, ids[static_cast<std::size_t>(options_.warm_up_windows - back)]);
+    }
     device_.run(program, [](const operation&) {});  // not a measurement
+    for (std::int32_t i = 0; !known && i < slice.count; ++i) {
+      found[static_cast<std::size_t>(i)].push_back(read_selection(slice.first + i));
+    }
+  }
+  for (std::int32_t i = 0; !known && i < slice.count; ++i) {
+    const request& what = seats_[static_cast<std::size_t>(slice.first + i)].what;
+    prefill_.keep_window_ids(what.id, what.prompt_tokens, std::move(found[static_cast<std::size_t>(i)]));
   }
 }
 
@@ -248,23 +301,17 @@ void decode_engine::count_rows(step_report& report) {
 
 void decode_engine::compare_selections(step_report& report) {
   const memory_layout& l = options_.layout;
-  const std::int64_t lanes = std::int64_t{l.shape.seats} * l.shape.query_tokens;
   const auto width = static_cast<std::size_t>(l.shape.query_tokens) * static_cast<std::size_t>(l.model.top_k);
   std::int64_t same = 0;
   std::int64_t all = 0;
-  std::vector<token_id> now(width * static_cast<std::size_t>(l.model.layers));
   for (std::size_t i = 0; i < seats_.size(); ++i) {
-    for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
-      const auto at = std::span(now).subspan(static_cast<std::size_t>(layer) * width, width);
-      const std::int64_t lane = layer * lanes + static_cast<std::int64_t>(i) * l.shape.query_tokens;
-      device_.read(buffer_id::selected, lane * l.model.top_k * std::int64_t{sizeof(token_id)},
-                   std::as_writable_bytes(at));
-      if (seats_[i].previous.empty()) continue;
-      same +=
-          common(std::span(seats_[i].previous).subspan(static_cast<std::size_t>(layer) * width, width), at);
-      all += std::count_if(at.begin(), at.end(), [](token_id id) { return id >= 0; });
+    std::vector<token_id> now = read_selection(static_cast<std::int32_t>(i));
+    for (std::size_t at = 0; !seats_[i].previous.empty() && at < now.size(); at += width) {
+      const auto ids = std::span<const token_id>(now).subspan(at, width);
+      same += common(std::span<const token_id>(seats_[i].previous).subspan(at, width), ids);
+      all += std::count_if(ids.begin(), ids.end(), [](token_id id) { return id >= 0; });
     }
-    seats_[i].previous = now;
+    seats_[i].previous = std::move(now);
   }
   if (all > 0) report.step_overlap = static_cast<double>(same) / static_cast<double>(all);
 }

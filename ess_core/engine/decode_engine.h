@@ -90,6 +90,10 @@ class decode_engine {
   void check_ever_fits(const request_extent& extent) const;
   void hand_over(const seat& s);
   void warm_up(batch_slice slice);
+  [[nodiscard]] bool knows_windows(batch_slice slice) const;
+  // The ids of every layer that a seat's query tokens selected, one layer after the other.
+  [[nodiscard]] std::vector<token_id> read_selection(std::int32_t place) const;
+  void write_selection(std::int32_t place, const std::vector<token_id>& ids);
   void write_inputs(token_id back);
   [[nodiscard]] const step_program& program_for(std::int32_t active);
   void count_rows(step_report& report);

@@ -16,8 +16,8 @@ counter_rng stream_of(std::uint64_t seed, purpose what, request_id request, std:
                      static_cast<std::uint32_t>(request) * 1024 + static_cast<std::uint32_t>(layer));
 }
 
-// Some tokens matter more than others whatever is asked: their keys are larger. Without such a part, overlap and misses
-// cannot both be where the paper has them (docs/method.md, "Locality").
+// Some tokens matter more than others whatever is asked: their keys are larger. Without such a part, overlap
+// and misses cannot both be where the paper has them (docs/method.md, "Locality").
 constexpr double salient_share = 0.18;
 constexpr float salient_gain = 3.5f;
 
@@ -81,6 +81,17 @@ prefill_result prefill_source::make(request_id request, token_id tokens) const {
   work();
   helpers.clear();
   return out;
+}
+
+const std::vector<std::vector<token_id>>* prefill_source::window_ids(request_id request,
+                                                                     token_id tokens) const {
+  const auto found = window_ids_.find({request, tokens});
+  return found == window_ids_.end() ? nullptr : &found->second;
+}
+
+void prefill_source::keep_window_ids(request_id request, token_id tokens,
+                                     std::vector<std::vector<token_id>> ids) {
+  window_ids_[{request, tokens}] = std::move(ids);
 }
 
 std::shared_ptr<const prefill_result> prefill_source::get(request_id request, token_id tokens) {

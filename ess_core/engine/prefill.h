@@ -27,6 +27,12 @@ class prefill_source {
   // request begins with the shorter one's tokens.
   [[nodiscard]] std::shared_ptr<const prefill_result> get(request_id request, token_id tokens);
 
+  // Ids that prefill selected at the last prompt positions, oldest first: [windows][layers][query tokens x
+  // top-k]. The engine that finds them first leaves them here; they are part of what a request brings along.
+  [[nodiscard]] const std::vector<std::vector<token_id>>* window_ids(request_id request,
+                                                                     token_id tokens) const;
+  void keep_window_ids(request_id request, token_id tokens, std::vector<std::vector<token_id>> ids);
+
   // One row, one key: what a reference compares against. row: packed; values of a key before quantisation:
   // [128].
   void make_latent_row(request_id request, std::int32_t layer, token_id token,
@@ -40,6 +46,7 @@ class prefill_source {
   model_dims model_;
   std::uint64_t seed_;
   std::map<request_id, std::shared_ptr<const prefill_result>> kept_;
+  std::map<std::pair<request_id, token_id>, std::vector<std::vector<token_id>>> window_ids_;
 };
 
 }  // namespace ess

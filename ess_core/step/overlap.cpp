@@ -95,11 +95,13 @@ step_program build_decode_step(const model_dims& model, batch_shape shape, const
 }
 
 step_program build_warm_up_step(const model_dims& model, batch_shape shape, const cache_system& system,
-                                batch_slice slice) {
+                                batch_slice slice, warm_up_ids ids) {
   program_builder b(model, shape, system.latent_copies(model));
   for (std::int32_t layer = 0; layer < model.layers; ++layer) {
-    b.add({.kind = op_kind::project_index, .layer = layer, .slice = slice});
-    select_part(b, layer, slice);
+    if (ids == warm_up_ids::selected) {
+      b.add({.kind = op_kind::project_index, .layer = layer, .slice = slice});
+      select_part(b, layer, slice);
+    }
     system.resolve(b, layer, slice);
     system.fetch(b, layer, slice);
   }

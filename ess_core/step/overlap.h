@@ -21,9 +21,12 @@ enum class overlap_kind : std::uint8_t {
 [[nodiscard]] overlap_kind effective_overlap(const cache_system& system, overlap_kind asked);
 [[nodiscard]] step_program build_decode_step(const model_dims& model, batch_shape shape,
                                              const cache_system& system, overlap_kind overlap);
-// Index, resolve and fetch alone: what warm-up replays at each of the last prompt positions. Nothing is
-// appended.
+// Resolve and fetch alone: what warm-up replays for each of the last prompt positions. Nothing is appended.
+enum class warm_up_ids : std::uint8_t {
+  selected,  // the indexer selects them first
+  given,     // they are in `selected` already
+};
 [[nodiscard]] step_program build_warm_up_step(const model_dims& model, batch_shape shape,
-                                              const cache_system& system, batch_slice slice);
+                                              const cache_system& system, batch_slice slice, warm_up_ids ids);
 
 }  // namespace ess

@@ -203,14 +203,16 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
   replay requests(plan, with, *log);
   const auto seed = static_cast<std::uint64_t>(s.seed);
   // Prefill is another machine's work: its results are there when a request arrives.
-  for (const ess::request& r : requests.requests()) {
-    if (with.cancelled()) break;
-    (void)with.shared.prefill(plan.model, seed).get(r.id, r.prompt_tokens);
-  }
-  if (!check_serving(plan, with, requests.requests(), out)) return;
   const ess::memory_layout layout = plan.layout();
   const auto device = with.shared.make_device(plan);
   device->allocate(layout, seed);
+  for (const ess::request& r : requests.requests()) {
+    if (with.cancelled()) break;
+    ess::decode_engine alone(*device, *plan.system, with.shared.prefill(plan.model, seed),
+                             options_for(plan, layout));
+    (void)alone.admit(r);
+  }
+  if (!check_serving(plan, with, requests.requests(), out)) return;
   ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed),
                             options_for(plan, layout));
   out.stop_reason = requests.run(engine);

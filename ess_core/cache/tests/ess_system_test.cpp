@@ -26,7 +26,11 @@ TEST(ess_system, programs_are_sound_under_every_overlap) {
     const step_program p = build_decode_step(tiny(), {.seats = 3}, ess_system({}), overlap);
     EXPECT_TRUE(validate(p).empty());
   }
-  EXPECT_TRUE(validate(build_warm_up_step(tiny(), {.seats = 3}, ess_system({}), {1, 1})).empty());
+  EXPECT_TRUE(
+      validate(build_warm_up_step(tiny(), {.seats = 3}, ess_system({}), {1, 1}, warm_up_ids::selected))
+          .empty());
+  EXPECT_TRUE(
+      validate(build_warm_up_step(tiny(), {.seats = 3}, ess_system({}), {1, 1}, warm_up_ids::given)).empty());
 }
 
 // Dual attention is what the name says: nothing on the compute stream waits for the fetch but the attention

@@ -15,10 +15,11 @@ constexpr token_id longest = 200;
 struct fixture {
   explicit fixture(std::string_view name, std::int32_t room, std::int32_t seats)
       : system(make_system(name, {.sparse_ratio = 0.25})), on(make_cpu_device({})) {
-    layout = make_layout({.model = model, .final_tokens = longest, .shortest_tokens = 1}, *system, room, seats);
+    layout =
+        make_layout({.model = model, .final_tokens = longest, .shortest_tokens = 1}, *system, room, seats);
     on->allocate(layout, 3);
-    engine = std::make_unique<decode_engine>(*on, *system, prefill,
-                                             engine_options{.layout = layout, .seed = 3});
+    engine =
+        std::make_unique<decode_engine>(*on, *system, prefill, engine_options{.layout = layout, .seed = 3});
   }
 
   model_dims model = find_model_preset("tiny").value();
@@ -38,7 +39,7 @@ void step_and_record(fixture& f, outputs& out) {
   for (std::size_t i = 0; i < seats.size(); ++i) {
     std::vector<float> hidden(static_cast<std::size_t>(f.model.hidden));
     f.on->read(buffer_id::hidden, static_cast<std::int64_t>(i) * f.model.hidden * 4,
-                   std::as_writable_bytes(std::span(hidden)));
+               std::as_writable_bytes(std::span(hidden)));
     out[seats[i].request].push_back(hidden);
   }
 }
@@ -112,6 +113,21 @@ TEST(decode_engine, warm_up_spares_the_first_step_its_misses) {
   }
   EXPECT_GE(misses[warm_up_kind::empty], 3 * 31);  // all but perhaps the new token itself, in three layers
   EXPECT_LT(misses[warm_up_kind::windows], misses[warm_up_kind::empty] / 2);
+}
+
+// A request that brings its selections along warms the pool to the same state as one whose selections are
+// made here.
+TEST(decode_engine, warm_up_from_kept_selections_is_the_same) {
+  std::vector<row_totals> first_steps;
+  fixture f("ess", 1, 1);
+  for (int round = 0; round < 2; ++round) {
+    decode_engine engine(*f.on, *f.system, f.prefill, {.layout = f.layout, .seed = 3});
+    EXPECT_EQ(f.prefill.window_ids(0, 190) != nullptr, round == 1);
+    engine.admit_batch({{0, 190, 5}});
+    first_steps.push_back(engine.step().rows);
+  }
+  EXPECT_EQ(first_steps[0].misses, first_steps[1].misses);
+  EXPECT_EQ(first_steps[0].hits, first_steps[1].hits);
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "ess_core/device/cpu/kernels/attend.h"
 
 #include <cmath>
-#include <memory>
 #include <numeric>
 
 #include "ess_core/device/cpu/kernels/tests/test_data.h"
@@ -24,14 +23,11 @@ struct scene {
   std::vector<float> query =
       test::random_floats(static_cast<std::size_t>(heads) * (format.kv_lora + format.rope), 1);
 
-  // Output and scratch hold NaNs before, so that what is read unwritten shows.
+  // Output holds NaNs before, as scratch does, so that what is read unwritten shows.
   result run(const row_list& rows) const {
     result r{std::vector<float>(static_cast<std::size_t>(heads) * format.kv_lora, NAN),
              std::vector<float>(static_cast<std::size_t>(heads), NAN)};
-    const std::size_t bytes = attend_scratch_bytes(heads, format.kv_lora, format.rope);
-    const std::unique_ptr<float, decltype(&std::free)> scratch(
-        static_cast<float*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), &std::free);
-    std::fill_n(scratch.get(), bytes / sizeof(float), NAN);
+    const test::scratch_memory scratch(attend_scratch_bytes(heads, format.kv_lora, format.rope));
     attend({.query = query.data(),
             .rows = rows.data(),
             .n = static_cast<std::int64_t>(rows.size()),
@@ -41,7 +37,7 @@ struct scene {
             .scale = scale,
             .out = r.out.data(),
             .lse = r.lse.data(),
-            .scratch = scratch.get()});
+            .scratch = scratch.data()});
     return r;
   }
 };

@@ -11,12 +11,9 @@ namespace {
 
 std::vector<std::int32_t> select(const std::vector<float>& scores, int k) {
   const auto n = static_cast<std::int32_t>(scores.size());
-  std::vector<std::max_align_t> scratch(select_topk_scratch_bytes(n) / sizeof(std::max_align_t) + 8);
-  void* memory = scratch.data();
-  std::size_t room = scratch.size() * sizeof(std::max_align_t);
-  std::align(64, select_topk_scratch_bytes(n), memory, room);
+  const test::scratch_memory scratch(select_topk_scratch_bytes(n));
   std::vector<std::int32_t> ids(static_cast<std::size_t>(k) + 1, 777);
-  select_topk({.scores = scores.data(), .n = n, .k = k, .ids = ids.data(), .scratch = memory});
+  select_topk({.scores = scores.data(), .n = n, .k = k, .ids = ids.data(), .scratch = scratch.data()});
   EXPECT_EQ(ids.back(), 777) << "wrote beyond k";
   ids.pop_back();
   return ids;

@@ -1,8 +1,12 @@
 // Inputs for the tests of the kernels: reproducible numbers, packed rows and index pages of them.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -55,6 +59,19 @@ inline std::vector<std::uint8_t> random_rows(std::int64_t n, latent_row_format f
   }
   return rows;
 }
+
+// Aligned as the kernels want their scratch, and full of NaNs, so that what is read unwritten shows.
+class scratch_memory {
+ public:
+  explicit scratch_memory(std::size_t bytes)
+      : data_(static_cast<float*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64)), &std::free) {
+    std::fill_n(data_.get(), bytes / sizeof(float), NAN);
+  }
+  [[nodiscard]] void* data() const { return data_.get(); }
+
+ private:
+  std::unique_ptr<float, decltype(&std::free)> data_;
+};
 
 // Bit for bit: NaNs equal themselves, -0 differs from +0.
 inline bool same_bits(std::span<const float> a, std::span<const float> b) {

@@ -188,7 +188,7 @@ std::vector<field> make_fields() {
            .range = {0, 65536},
            .help = "distance of rows in the host store, a multiple of 16; 0: the row's size"}),
       MEMBER(cpu_threads)(
-          {.path = "cpu_threads", .range = {0, 4096}, .help = "compute threads; 0: cores - 1"}),
+          {.path = "cpu_threads", .range = {0, 4096}, .help = "compute threads; 0: one a core"}),
       MEMBER(link.paced)(switches("link.paced", "hold host transfers to the rates below (CPU device)")),
       MEMBER(link.gather_gb_per_s)({.path = "link.gather_gb_per_s",
                                     .unit = "GB/s",

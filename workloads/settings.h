@@ -67,7 +67,7 @@ struct settings {
   handover_mode handover = handover_mode::via_device;
   overlap_mode overlap = overlap_mode::da;
   int host_row_pitch_bytes = 0;  // 0: the size of a row
-  int cpu_threads = 0;           // 0: cores - 1
+  int cpu_threads = 0;           // 0: one a core
 
   struct link_settings {
     bool paced = false;

@@ -1,10 +1,10 @@
 #include "harness/environment/build_info.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <dnnl.h>
 #include <fmt/format.h>
 #include <hwy/base.h>
 #include <hwy/highway.h>
+#include <libxsmm_version.h>
 #include <sqlite3.h>
 
 #include <CLI/Version.hpp>
@@ -22,18 +22,13 @@ using nlohmann::json;
 
 json text_or_null(std::string_view text) { return text.empty() ? json(nullptr) : json(text); }
 
-std::string onednn_version() {
-  const dnnl_version_t* const version = dnnl_version();
-  return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
-}
-
 json libraries() {
   return {{"cli11", CLI11_VERSION},
           {"fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
           {"highway", fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH)},
+          {"libxsmm", LIBXSMM_CONFIG_VERSION},
           {"nlohmann_json", fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
                                         NLOHMANN_JSON_VERSION_PATCH)},
-          {"onednn", onednn_version()},
           {"sqlite", sqlite3_libversion()},
           {"sqlitecpp", SQLITECPP_VERSION}};
 }

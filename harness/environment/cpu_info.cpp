@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// x86 and Arm: what Highway and oneDNN choose their code by.
+// x86 and Arm: what Highway and libxsmm choose their code by.
 constexpr std::array flags_of_note = {
     "amx_bf16",    "amx_int8",    "amx_tile", "asimd",       "asimddp",      "avx",     "avx2",
     "avx512_bf16", "avx512_fp16", "avx512bw", "avx512_vnni", "avx512_vbmi2", "avx512f", "bf16",

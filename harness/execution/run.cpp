@@ -230,7 +230,6 @@ class workload_run {
 
 results::environment describe_machine() {
   results::environment out = capture_environment();
-  ess::cpu::use_one_gemm_thread();
   out["gemm"] = {{"kernel", ess::cpu::gemm_kernel_name()},
                  {"gflops_one_thread", ess::cpu::measure_gemm_gflops()},
                  {"fma_gflops_one_thread", ess::cpu::measure_fma_gflops()},

@@ -9,6 +9,7 @@
 #include "ess_core/device/cpu/kernels/attend.h"
 #include "ess_core/device/cpu/kernels/select_topk.h"
 #include "ess_core/device/cpu/stream_executor.h"
+#include "ess_core/device/cpu/thread_place.h"
 #include "ess_core/layout/rope.h"
 #include "ess_core/nvtx/nvtx.h"
 
@@ -119,7 +120,7 @@ void fill_rope_table(context& c) {
 class cpu_device final : public device {
  public:
   explicit cpu_device(const cpu_device_options& options)
-      : options_(options), team_(std::max(1, options.compute_threads), [] { use_one_gemm_thread(); }) {
+      : options_(options), team_(std::max(1, options.compute_threads)) {
     if (!options_.weights) options_.weights = std::make_shared<weights_cache>();
   }
 
@@ -133,7 +134,6 @@ class cpu_device final : public device {
     for (const memory_item& item : memory_items(layout)) {
       (item.tier == memory_tier::device ? device_tier : host_tier).take(item.what, item.bytes);
     }
-    use_one_gemm_thread();
     context_.reset(new context{.layout = layout,
                                .weights = options_.weights->get(layout.model, seed),
                                .team = team_,
@@ -176,6 +176,8 @@ class cpu_device final : public device {
                                      nvtx::attached() ? payload_of(*context_, op) : nvtx::payload{});
       handler_of(op.kind)(*context_, op);
     };
+    std::optional<kept_on_core> kept;
+    if (const auto core = team_.core_of_caller()) kept.emplace(*core);
     step_timing timing = executor_.run(program, execute, after);
     timing.link_late = context_->link.late();
     return timing;
@@ -230,7 +232,7 @@ pool_view context::pool(const seat_state& seat, std::int32_t layer) const {
 }  // namespace cpu
 
 int default_compute_threads() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1);
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 std::shared_ptr<cpu::weights_cache> make_cpu_weights_cache() {

@@ -21,7 +21,7 @@ struct cpu_device_options {
   std::shared_ptr<cpu::weights_cache> weights;
 };
 
-// Cores less one for the copy stream, at least one.
+// One a core. The copy stream needs little of one: a paced link is asleep most of the time.
 [[nodiscard]] int default_compute_threads();
 [[nodiscard]] std::shared_ptr<cpu::weights_cache> make_cpu_weights_cache();
 [[nodiscard]] std::unique_ptr<device> make_cpu_device(const cpu_device_options& options);

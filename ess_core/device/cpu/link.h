@@ -25,7 +25,7 @@ class paced_link {
   // How long the link asked for takes. A gather is one kernel; copies pay for each call and for their bytes.
   [[nodiscard]] std::chrono::nanoseconds duration(const transfer& t) const;
   // Call when the copy that began at `start` has been made: returns once the link would have finished. One
-  // absolute deadline: asleep until 0.2 ms before it, then spinning. What it comes late is taken off the next
+  // absolute deadline: asleep until 40 us before it, then spinning. What it comes late is taken off the next
   // transfer.
   void finish(clock::time_point start, const transfer& t);
   // Lateness that no later transfer has made up for.

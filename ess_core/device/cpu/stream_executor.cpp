@@ -7,21 +7,15 @@
 #include <thread>
 #include <vector>
 
+#include "ess_core/device/cpu/polling_wait.h"
+
 namespace ess::cpu {
 namespace {
 
 using clock = std::chrono::steady_clock;
 
-// How long a thread polls before it sleeps on a flag that another stream is about to set.
+// The other stream may be milliseconds away, and the cores are wanted by the threads that compute.
 constexpr std::chrono::microseconds poll_for{20};
-
-void wait_for(std::atomic<std::uint32_t>& flag) {
-  const auto give_up = clock::now() + poll_for;
-  while (flag.load(std::memory_order_acquire) == 0) {
-    if (clock::now() < give_up) continue;
-    flag.wait(0, std::memory_order_acquire);
-  }
-}
 
 }  // namespace
 
@@ -47,7 +41,9 @@ struct stream_executor::state {
       for (std::size_t i = 0; i < program.operations.size(); ++i) {
         const operation& op = program.operations[i];
         if (op.stream != stream) continue;
-        for (const std::int32_t wait : op.waits) wait_for(done[static_cast<std::size_t>(wait)]);
+        for (const std::int32_t wait : op.waits) {
+          polling_wait(done[static_cast<std::size_t>(wait)], 0u, poll_for);
+        }
         if (!failed) run_one(op, timing.operations[i]);
         done[i].store(1, std::memory_order_release);
         done[i].notify_all();

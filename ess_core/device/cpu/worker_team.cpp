@@ -1,10 +1,22 @@
 #include "ess_core/device/cpu/worker_team.h"
 
 #include <atomic>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "ess_core/device/cpu/polling_wait.h"
+#include "ess_core/device/cpu/thread_place.h"
+
 namespace ess::cpu {
+namespace {
+
+// Operations of a step follow each other at once, but for what one thread does alone.
+constexpr std::chrono::microseconds poll_for{100};
+
+constexpr int no_core = -1;
+
+}  // namespace
 
 struct worker_team::state {
   const std::function<void(std::int32_t, int)>* work = nullptr;
@@ -13,6 +25,7 @@ struct worker_team::state {
   std::atomic<int> busy{0};
   std::atomic<std::uint64_t> round{0};
   std::atomic<bool> stop{false};
+  std::optional<int> core_of_caller;
   std::vector<std::thread> threads;
 
   void take_parts(int thread) {
@@ -21,8 +34,7 @@ struct worker_team::state {
 
   void serve(int thread) {
     for (std::uint64_t seen = 0;;) {
-      round.wait(seen);
-      seen = round.load();
+      seen = polling_wait(round, seen, poll_for);
       if (stop.load()) return;
       take_parts(thread);
       if (busy.fetch_sub(1) == 1) busy.notify_one();
@@ -30,10 +42,14 @@ struct worker_team::state {
   }
 };
 
-worker_team::worker_team(int threads, std::function<void()> prepare) : state_(std::make_unique<state>()) {
+worker_team::worker_team(int threads) : state_(std::make_unique<state>()) {
+  const std::vector<int> cores = usable_cores();
+  const bool keep = threads > 1 && cores.size() >= static_cast<std::size_t>(threads);
+  if (keep) state_->core_of_caller = cores.front();
   for (int thread = 1; thread < threads; ++thread) {
-    state_->threads.emplace_back([s = state_.get(), thread, prepare] {
-      prepare();
+    state_->threads.emplace_back([s = state_.get(), thread, core = keep ? cores[thread] : no_core] {
+      std::optional<kept_on_core> kept;
+      if (core != no_core) kept.emplace(core);
       s->serve(thread);
     });
   }
@@ -47,6 +63,7 @@ worker_team::~worker_team() {
 }
 
 int worker_team::threads() const { return static_cast<int>(state_->threads.size()) + 1; }
+std::optional<int> worker_team::core_of_caller() const { return state_->core_of_caller; }
 
 void worker_team::for_each(std::int32_t parts, const std::function<void(std::int32_t, int)>& work) {
   if (state_->threads.empty() || parts == 1) {
@@ -60,7 +77,7 @@ void worker_team::for_each(std::int32_t parts, const std::function<void(std::int
   ++state_->round;
   state_->round.notify_all();
   state_->take_parts(0);
-  for (int left = state_->busy.load(); left > 0; left = state_->busy.load()) state_->busy.wait(left);
+  for (int left = state_->busy.load(); left > 0;) left = polling_wait(state_->busy, left, poll_for);
 }
 
 }  // namespace ess::cpu

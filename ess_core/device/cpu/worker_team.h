@@ -5,13 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace ess::cpu {
 
 class worker_team {
  public:
-  // `threads` counts the caller. `prepare` runs once on every other thread.
-  worker_team(int threads, std::function<void()> prepare);
+  // `threads` counts the caller. If there is a core for each, the others stay on theirs.
+  explicit worker_team(int threads);
   ~worker_team();
   worker_team(const worker_team&) = delete;
   worker_team& operator=(const worker_team&) = delete;
@@ -20,6 +21,9 @@ class worker_team {
   // throw.
   void for_each(std::int32_t parts, const std::function<void(std::int32_t part, int thread)>& work);
   [[nodiscard]] int threads() const;
+  // The core that the caller ought to stay on during its work; none if there are fewer cores than threads, or
+  // no other threads.
+  [[nodiscard]] std::optional<int> core_of_caller() const;
 
  private:
   struct state;

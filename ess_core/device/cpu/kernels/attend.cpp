@@ -148,7 +148,7 @@ HWY_INLINE void accumulate_block(DF d, const attend_scratch& s, int padded, int 
 template <int heads, class DF>
 HWY_INLINE void accumulate_heads(DF d, const attend_params& p, const attend_scratch& s, int padded, int count,
                                  int head) {
-  constexpr int columns = many_registers ? 4 : 2;
+  constexpr int columns = many_registers ? 4 : 3;
   const std::size_t lanes = hn::Lanes(d);
   const auto width = static_cast<std::size_t>(p.kv_lora);
   float* out = p.out + head * width;

@@ -24,7 +24,7 @@ inline constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_TARGET == H
 inline constexpr int row_tile = 48;
 constexpr int block_rows(int head_vectors) {
   constexpr int many[] = {16, 12, 8, 6};
-  constexpr int few[] = {8, 4, 3, 2};
+  constexpr int few[] = {12, 6, 4, 2};
   return many_registers ? many[head_vectors - 1] : few[head_vectors - 1];
 }
 

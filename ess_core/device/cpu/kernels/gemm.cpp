@@ -1,15 +1,11 @@
 #include "ess_core/device/cpu/kernels/gemm.h"
 
 #include <fmt/format.h>
-#include <omp.h>
+#include <libxsmm.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <compare>
-#include <map>
-#include <mutex>
-#include <oneapi/dnnl/dnnl.hpp>
-#include <shared_mutex>
 #include <vector>
 
 #include "ess_core/device/cpu/kernels/huge_pages.h"
@@ -17,142 +13,34 @@
 namespace ess::cpu {
 namespace {
 
-using dnnl::memory;
+// Columns that one generated kernel covers: two vectors of AVX-512. Then each sum has one accumulator, which
+// runs over k in order, in the kernels for every number of rows; narrower ones for AVX-512 may split a sum.
+constexpr int tile_columns = 32;
+static_assert(gemm_panel_columns % tile_columns == 0);
 
-// Rows that the blocked form of the weights is chosen for; all counts of rows then share it.
-constexpr int layout_rows = 16;
-
-struct product_shape {
-  int m, n, k;
-
-  friend auto operator<=>(const product_shape&, const product_shape&) = default;
-};
-
-struct product {
-  dnnl::matmul primitive;
-  memory::desc x, y, scratchpad;
-};
-
-const dnnl::engine& cpu_engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
-
-memory::desc dense(std::int64_t rows, std::int64_t columns, memory::format_tag order) {
-  return {{rows, columns}, memory::data_type::f32, order};
-}
-
-dnnl::matmul::primitive_desc describe(const product_shape& s, const memory::desc& weights) {
-  dnnl::primitive_attr attributes;
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::matmul::desc desc(dense(s.m, s.k, memory::format_tag::ab), weights,
-                                dense(s.m, s.n, memory::format_tag::ab));
-  return {desc, attributes, cpu_engine()};
-}
-
-dnnl::matmul::primitive_desc describe_layout(int n, int k) {
-  return describe({layout_rows, n, k}, dense(k, n, memory::format_tag::any));
-}
-
-// Products of all shapes seen so far. They hold code, no weights, so matrices of one shape share them.
-class product_cache {
- public:
-  const product& find(const product_shape& shape, const memory::desc& weights) {
-    {
-      const std::shared_lock lock(mutex_);
-      if (const auto found = products_.find(shape); found != products_.end()) return found->second;
-    }
-    const auto desc = describe(shape, weights);
-    product made{dnnl::matmul(desc), desc.src_desc(), desc.dst_desc(), desc.scratchpad_desc()};
-    const std::unique_lock lock(mutex_);
-    return products_.try_emplace(shape, std::move(made)).first->second;
+// Column-major, as libxsmm has it: y^T [columns][m] = w [columns][k] * x^T [k][m].
+libxsmm_smmfunction kernel_for(int m, int k, std::int64_t ldx, std::int64_t ldy) {
+  const libxsmm_blasint lda = tile_columns;
+  const auto ldb = static_cast<libxsmm_blasint>(ldx), ldc = static_cast<libxsmm_blasint>(ldy);
+  const float alpha = 1, beta = 0;
+  const int flags = LIBXSMM_GEMM_FLAG_NONE, prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
+  const auto kernel =
+      libxsmm_smmdispatch(tile_columns, m, k, &lda, &ldb, &ldc, &alpha, &beta, &flags, &prefetch);
+  if (kernel == nullptr) {
+    throw gemm_error(fmt::format("libxsmm generates no kernel for {} x {} by {} on {}", m, tile_columns, k,
+                                 libxsmm_get_target_arch()));
   }
-
- private:
-  std::shared_mutex mutex_;
-  std::map<product_shape, product> products_;  // of stable addresses
-};
-
-product_cache& products() {
-  static product_cache cache;
-  return cache;
+  return kernel;
 }
 
-// What a thread needs to run a product.
-struct thread_state {
-  dnnl::stream stream{cpu_engine()};
-  std::vector<std::uint64_t> scratchpad;
-  std::vector<float> x, y;
-};
+int tiles_of(int columns) { return (columns + tile_columns - 1) / tile_columns; }
 
-thread_state& this_thread() {
-  thread_local thread_state state;
-  return state;
-}
-
-template <typename element>
-element* with_room(std::vector<element>& buffer, std::size_t n) {
-  if (buffer.size() < n) buffer.resize(n);
-  return buffer.data();
-}
-
-void execute(const product& p, const memory& weights, const float* x, float* y) {
-  thread_state& thread = this_thread();
-  const memory source(p.x, cpu_engine(), const_cast<float*>(x));  // only read
-  const memory target(p.y, cpu_engine(), y);
-  const std::size_t words = p.scratchpad.get_size() / sizeof(std::uint64_t) + 1;
-  const memory scratchpad(p.scratchpad, cpu_engine(), with_room(thread.scratchpad, words));
-  p.primitive.execute(thread.stream, {{DNNL_ARG_SRC, source},
-                                      {DNNL_ARG_WEIGHTS, weights},
-                                      {DNNL_ARG_DST, target},
-                                      {DNNL_ARG_SCRATCHPAD, scratchpad}});
-  thread.stream.wait();
-}
-
-void copy_rows(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride, int rows,
-               int columns) {
-  for (int row = 0; row < rows; ++row) std::copy_n(from + row * from_stride, columns, to + row * to_stride);
-}
-
-// The library's fast kernels take dense rows only.
-const float* dense_rows(const float* x, std::int64_t ldx, int m, int k) {
-  if (ldx == k || m == 1) return x;
-  float* packed = with_room(this_thread().x, static_cast<std::size_t>(m) * k);
-  copy_rows(x, ldx, packed, k, m, k);
-  return packed;
-}
-
-void multiply_panel(const memory& weights, const product_shape& s, const float* x, float* y,
-                    std::int64_t ldy) {
-  const product& p = products().find(s, weights.get_desc());
-  if (ldy == s.n || s.m == 1) return execute(p, weights, x, y);
-  float* packed = with_room(this_thread().y, static_cast<std::size_t>(s.m) * s.n);
-  execute(p, weights, x, packed);
-  copy_rows(packed, s.n, y, ldy, s.m, s.n);
-}
-
-template <typename work>
-auto translate_errors(const work& what) {
-  try {
-    return what();
-  } catch (const dnnl::error& error) {
-    throw gemm_error(fmt::format("oneDNN: {} (status {})", error.what(), static_cast<int>(error.status)));
+// weights: [columns][k] -> [k][tile_columns], filled up with zeros.
+void pack_tile(const float* weights, int columns, int k, float* tile) {
+  for (int i = 0; i < k; ++i) {
+    float* row = tile + std::int64_t{i} * tile_columns;
+    for (int c = 0; c < tile_columns; ++c) row[c] = c < columns ? weights[std::int64_t{c} * k + i] : 0.0f;
   }
-}
-
-std::size_t packed_panel_bytes(int columns, int k) {
-  return (describe_layout(columns, k).weights_desc().get_size() + 63) / 64 * 64;
-}
-
-// Packs into `at`, which has room for what packed_panel_bytes says.
-memory pack_panel(const float* weights, int columns, int k, std::byte* at) {
-  const memory source(dense(k, columns, memory::format_tag::ba), cpu_engine(),
-                      const_cast<float*>(weights));  // only read
-  memory packed(describe_layout(columns, k).weights_desc(), cpu_engine(), at);
-  dnnl::stream& stream = this_thread().stream;
-  dnnl::reorder(source, packed).execute(stream, const_cast<memory&>(source), packed);
-  stream.wait();
-  return packed;
 }
 
 }  // namespace
@@ -160,25 +48,32 @@ memory pack_panel(const float* weights, int columns, int k, std::byte* at) {
 struct packed_matrix::state {
   int n = 0;
   int k = 0;
-  huge_bytes weights;  // of all panels
-  std::vector<memory> panels;
+  huge_bytes weights;  // [tiles][k][tile_columns]
+
+  [[nodiscard]] float* tile(int i) const {
+    return reinterpret_cast<float*>(weights.get()) + std::int64_t{i} * k * tile_columns;
+  }
+  // The last tile of a matrix whose n is not a whole number of tiles.
+  void run_partial(const float* tile, int columns, int m, const float* x, std::int64_t ldx, float* y,
+                   std::int64_t ldy) const {
+    const auto kernel = kernel_for(1, k, ldx, tile_columns);
+    for (int row = 0; row < m; ++row) {
+      std::array<float, tile_columns> sums;
+      kernel(tile, x + row * ldx, sums.data());
+      std::copy_n(sums.data(), columns, y + row * ldy);
+    }
+  }
 };
 
 packed_matrix::packed_matrix(const float* weights, int n, int k) : state_(std::make_unique<state>()) {
+  kernel_for(1, k, k, tile_columns);  // to fail here, and not in the middle of a step
   state_->n = n;
   state_->k = k;
-  translate_errors([&] {
-    const auto columns = [&](int first) { return std::min(gemm_panel_columns, n - first); };
-    std::size_t size = 0;
-    for (int first = 0; first < n; first += gemm_panel_columns) size += packed_panel_bytes(columns(first), k);
-    state_->weights = allocate_huge(size);
-    std::byte* at = state_->weights.get();
-    for (int first = 0; first < n; first += gemm_panel_columns) {
-      const float* panel = weights + static_cast<std::int64_t>(first) * k;
-      state_->panels.push_back(pack_panel(panel, columns(first), k, at));
-      at += packed_panel_bytes(columns(first), k);
-    }
-  });
+  state_->weights = allocate_huge(static_cast<std::size_t>(bytes()));
+  for (int i = 0; i < tiles_of(n); ++i) {
+    const int column = i * tile_columns;
+    pack_tile(weights + std::int64_t{column} * k, std::min(tile_columns, n - column), k, state_->tile(i));
+  }
 }
 
 packed_matrix::packed_matrix() = default;
@@ -188,13 +83,10 @@ packed_matrix::~packed_matrix() = default;
 
 int packed_matrix::n() const { return state_ ? state_->n : 0; }
 int packed_matrix::k() const { return state_ ? state_->k : 0; }
-int packed_matrix::panels() const { return state_ ? static_cast<int>(state_->panels.size()) : 0; }
+int packed_matrix::panels() const { return (n() + gemm_panel_columns - 1) / gemm_panel_columns; }
 
 std::int64_t packed_matrix::bytes() const {
-  std::int64_t sum = 0;
-  for (int i = 0; i < panels(); ++i)
-    sum += static_cast<std::int64_t>(state_->panels[i].get_desc().get_size());
-  return sum;
+  return std::int64_t{tiles_of(n())} * tile_columns * k() * static_cast<std::int64_t>(sizeof(float));
 }
 
 void packed_matrix::run(int m, const float* x, std::int64_t ldx, float* y, std::int64_t ldy) const {
@@ -203,23 +95,20 @@ void packed_matrix::run(int m, const float* x, std::int64_t ldx, float* y, std::
 
 void packed_matrix::run_panels(int first, int count, int m, const float* x, std::int64_t ldx, float* y,
                                std::int64_t ldy) const {
-  if (m == 0) return;
-  translate_errors([&] {
-    const float* dense_x = dense_rows(x, ldx, m, k());
-    for (int i = first; i < first + count; ++i) {
-      const int column = i * gemm_panel_columns;
-      const product_shape shape{m, std::min(gemm_panel_columns, n() - column), k()};
-      multiply_panel(state_->panels[i], shape, dense_x, y + column, ldy);
-    }
-  });
+  if (m == 0 || count == 0) return;
+  const int end = std::min(n(), (first + count) * gemm_panel_columns);
+  const int whole = end / tile_columns;
+  if (const int begin = first * gemm_panel_columns / tile_columns; begin < whole) {
+    const auto kernel = kernel_for(m, k(), ldx, ldy);
+    for (int i = begin; i < whole; ++i) kernel(state_->tile(i), x, y + i * tile_columns);
+  }
+  if (const int rest = end % tile_columns; rest != 0) {
+    state_->run_partial(state_->tile(whole), rest, m, x, ldx, y + whole * tile_columns, ldy);
+  }
 }
 
-void use_one_gemm_thread() { omp_set_num_threads(1); }
-
 std::string gemm_kernel_name() {
-  const dnnl_version_t* v = dnnl_version();
-  const std::string kernel = translate_errors([] { return describe_layout(256, 1024).impl_info_str(); });
-  return fmt::format("oneDNN {}.{}.{} {}", v->major, v->minor, v->patch, kernel);
+  return fmt::format("libxsmm {} {}", LIBXSMM_CONFIG_VERSION, libxsmm_get_target_arch());
 }
 
 double measure_gemm_gflops() {

@@ -9,7 +9,7 @@
 
 namespace ess::cpu {
 
-// The GEMM library failed or does not know the shape.
+// The GEMM library generates no code here, or not for the shape.
 class gemm_error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -18,7 +18,7 @@ class gemm_error : public std::runtime_error {
 // Columns of y that one panel covers; the last panel of a matrix may be narrower.
 inline constexpr int gemm_panel_columns = 256;
 
-// Weights in the blocked form of the library, in panels of output columns. Runs may overlap in time.
+// Weights in the blocked form of the kernels, in panels of output columns. Runs may overlap in time.
 class packed_matrix {
  public:
   packed_matrix();                                    // no columns
@@ -32,7 +32,7 @@ class packed_matrix {
   [[nodiscard]] int panels() const;
   [[nodiscard]] std::int64_t bytes() const;  // of packed weights
 
-  // x: [m][k] with rows ldx apart; y: [m][n] with rows ldy apart. m >= 0.
+  // x: [m][k] with rows ldx >= k apart; y: [m][n] with rows ldy >= n apart. m >= 0.
   void run(int m, const float* x, std::int64_t ldx, float* y, std::int64_t ldy) const;
   // The same for the columns of panels [first, first + count) only; x and y as above, of the whole product.
   void run_panels(int first, int count, int m, const float* x, std::int64_t ldx, float* y,
@@ -43,10 +43,7 @@ class packed_matrix {
   std::unique_ptr<state> state_;
 };
 
-// Each thread calls this once before it runs a product: threads are the caller's business.
-void use_one_gemm_thread();
-
-// Library, version and kernel: "oneDNN 2.6.3 brg:avx512_core".
+// Library, version and the instruction set that it generates code for: "libxsmm 1.17 hsw".
 [[nodiscard]] std::string gemm_kernel_name();
 // What one thread reaches on a product of 64 rows with 1,024 x 1,024 weights; takes about 50 ms.
 [[nodiscard]] double measure_gemm_gflops();

@@ -49,7 +49,6 @@ BENCHMARK(fma_rate)->Iterations(3)->Unit(benchmark::kMillisecond);
 void gemm(State& state) {
   const auto m = static_cast<int>(state.range(0)), n = static_cast<int>(state.range(1)),
              k = static_cast<int>(state.range(2));
-  use_one_gemm_thread();
   const auto w = random_floats(static_cast<std::size_t>(n) * k, 1);
   const auto x = random_floats(static_cast<std::size_t>(m) * k, 2);
   std::vector<float> y(static_cast<std::size_t>(m) * n);

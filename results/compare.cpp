@@ -88,24 +88,6 @@ std::optional<double> ratio_of(double above, double below) {
   return std::isfinite(ratio) ? std::optional(ratio) : std::nullopt;
 }
 
-// Null where there are no samples to resample, or one of them is no number.
-const std::vector<double>* samples_of(const loaded_point& point, const std::string& metric) {
-  const auto& all = point.last()->samples;
-  const auto at = all.find(metric);
-  if (at == all.end() || at->second.size() < 2) return nullptr;
-  const bool finite = std::ranges::all_of(at->second, [](double x) { return std::isfinite(x); });
-  return finite ? &at->second : nullptr;
-}
-
-std::optional<interval> bounds_of(const loaded_point& a, const loaded_point& b, const std::string& metric,
-                                  const bootstrap_options& options) {
-  const std::vector<double>* below = samples_of(a, metric);
-  const std::vector<double>* above = samples_of(b, metric);
-  if (below == nullptr || above == nullptr) return std::nullopt;
-  const interval bounds = bootstrap_ratio_of_medians(*above, *below, options);
-  return std::isfinite(bounds.lo) && std::isfinite(bounds.hi) ? std::optional(bounds) : std::nullopt;
-}
-
 void compare_metrics(const loaded_point& a, const loaded_point& b, const bootstrap_options& options,
                      point_comparison& into) {
   for (const auto& [name, value] : a.last()->metrics) {
@@ -113,7 +95,7 @@ void compare_metrics(const loaded_point& a, const loaded_point& b, const bootstr
     if (other == nullptr || other->unit != value.unit) continue;
     metric_comparison made{.name = name, .unit = value.unit, .a = value.median, .b = other->median};
     made.ratio = ratio_of(made.b, made.a);
-    if (made.ratio) made.ratio_bounds = bounds_of(a, b, name, options);
+    if (made.ratio) made.ratio_bounds = ratio_bounds(b, &a, name, options);
     into.metrics.push_back(std::move(made));
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace results {
 namespace {
@@ -53,6 +54,15 @@ const loaded_point* fastest(const std::vector<const loaded_point*>& points) {
   return best == points.end() ? nullptr : *best;
 }
 
+// Null where there are no samples to resample, or one of them is no number.
+const std::vector<double>* samples_of(const loaded_point& point, const std::string& metric) {
+  const auto& all = point.last()->samples;
+  const auto at = all.find(metric);
+  if (at == all.end() || at->second.size() < 2) return nullptr;
+  const bool finite = std::ranges::all_of(at->second, [](double x) { return std::isfinite(x); });
+  return finite ? &at->second : nullptr;
+}
+
 }  // namespace
 
 bool is_uncapped(const loaded_point& point) {
@@ -81,6 +91,16 @@ std::optional<double> throughput_ratio(const loaded_point& point, const loaded_p
   const auto below = throughput(*reference);
   if (!above || !below) return std::nullopt;
   return *above / *below;
+}
+
+std::optional<interval> ratio_bounds(const loaded_point& point, const loaded_point* reference,
+                                     const std::string& metric, const bootstrap_options& options) {
+  if (reference == nullptr) return std::nullopt;
+  const std::vector<double>* above = samples_of(point, metric);
+  const std::vector<double>* below = samples_of(*reference, metric);
+  if (above == nullptr || below == nullptr) return std::nullopt;
+  const interval bounds = bootstrap_ratio_of_medians(*above, *below, options);
+  return std::isfinite(bounds.lo) && std::isfinite(bounds.hi) ? std::optional(bounds) : std::nullopt;
 }
 
 std::optional<double> batch_of(const loaded_point& point) {

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "results/record.h"
+#include "results/statistics.h"
 
 namespace results {
 
@@ -24,6 +26,12 @@ namespace results {
 // tokens_per_s of `point` over that of `reference`; nullopt unless both are ok and have it.
 [[nodiscard]] std::optional<double> throughput_ratio(const loaded_point& point,
                                                      const loaded_point* reference);
+
+// Interval of the ratio of a metric's medians, from the samples of both; nullopt where one has fewer than
+// two.
+[[nodiscard]] std::optional<interval> ratio_bounds(const loaded_point& point, const loaded_point* reference,
+                                                   const std::string& metric,
+                                                   const bootstrap_options& options = {});
 
 // The batch that ran: the metric, or else the effective setting.
 [[nodiscard]] std::optional<double> batch_of(const loaded_point& point);

@@ -102,8 +102,13 @@ bool has_uncapped_reference(const loaded_run& run) {
 // A point without a budget beside points with one is the ceiling, not a competitor.
 std::string gain_cell(const row_context& row) {
   if (is_uncapped(row.point) && has_uncapped_reference(row.run)) return "-";
-  const auto gain = throughput_ratio(row.point, all_gpu_reference(row.run, row.point));
-  return gain ? fmt::format("{:.2f}x", *gain) : "-";
+  const loaded_point* reference = all_gpu_reference(row.run, row.point);
+  const auto gain = throughput_ratio(row.point, reference);
+  if (!gain) return "-";
+  if (reference == &row.point) return fmt::format("{:.2f}x", *gain);
+  const auto bounds = ratio_bounds(row.point, reference, "tokens_per_s");
+  return bounds ? fmt::format("{:.2f}x \u00b1{:.2f}", *gain, (bounds->hi - bounds->lo) / 2)
+                : fmt::format("{:.2f}x", *gain);
 }
 
 // Of workloads with arriving requests.
@@ -184,7 +189,9 @@ std::string legend_of(const loaded_run& run) {
       "  step time    median of one decode step of the whole batch, \u00b1 half of its 95 % interval (of the "
       "range where\n"
       "               there are fewer than 6 samples)\n"
-      "  over all_gpu tokens/s, divided by those of the best all_gpu point in the same budget\n";
+      "  over all_gpu tokens/s, divided by those of the best all_gpu point in the same budget, \u00b1 half "
+      "of\n"
+      "               the 95 % interval of that ratio\n";
   if (has_uncapped_reference(run)) {
     text +=
         "  of uncapped  tokens/s, as a share of all_gpu without a memory budget (at the same batch, if that "

@@ -90,8 +90,9 @@ std::vector<float> make_weights(const model_dims& model, std::uint64_t seed, std
   return out;
 }
 
-// Layers differ in how fast their selection changes, by up to a fifth either way, in no order of depth. The mean puts
-// step overlap and misses of `mini` at ratio 0.2 where the paper has them (docs/method.md, "Locality").
+// Layers differ in how fast their selection changes, by up to a fifth either way, in no order of depth. The
+// mean puts step overlap and misses of `mini` at ratio 0.2 where the paper has them (docs/method.md,
+// "Locality").
 query_mix mix_of_layer(std::int32_t layer) {
   const float swing = 1.0f + 0.4f * (static_cast<float>(layer * 5 % 8) / 7.0f - 0.5f);
   const float slow = 0.12f * swing;

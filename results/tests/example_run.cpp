@@ -27,6 +27,7 @@ loaded_point measured(loaded_point of, int batch, double step_us) {
   attempt_record attempt = {.stop_reason = "relative_ci", .started_at = a_time(1), .ended_at = a_time(9)};
   std::vector<double>& samples = attempt.samples["step_time_us"];
   for (int i = 0; i < 10; ++i) samples.push_back(step_us * (0.99 + 0.002 * i));
+  for (const double us : samples) attempt.samples["tokens_per_s"].push_back(batch * 1e6 / us);
   attempt.metrics = {{"step_time_us", summarise(samples, "us")},
                      {"tokens_per_s", exactly(batch * 1e6 / step_us, "tok/s")},
                      {"batch", exactly(batch, "")},

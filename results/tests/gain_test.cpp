@@ -1,5 +1,7 @@
 #include "results/gain.h"
 
+#include <cmath>
+
 #include "results/tests/example_run.h"
 
 namespace results {
@@ -46,6 +48,20 @@ TEST(gain, needs_both_points_ok) {
   ASSERT_NE(all_gpu_reference(run, noisy), nullptr);
   EXPECT_EQ(throughput_ratio(noisy, all_gpu_reference(run, noisy)), std::nullopt);
   EXPECT_EQ(throughput_ratio(point_of(run, "ess"), nullptr), std::nullopt);
+}
+
+TEST(gain, has_an_interval_around_it_from_the_samples_of_both) {
+  loaded_run run = an_example_run();
+  const loaded_point& ess = point_of(run, "ess");
+  const loaded_point* reference = all_gpu_reference(run, ess);
+  const auto bounds = ratio_bounds(ess, reference, "tokens_per_s");
+  ASSERT_TRUE(bounds);
+  EXPECT_TRUE(bounds->contains(*throughput_ratio(ess, reference)));
+  EXPECT_LT(bounds->hi - bounds->lo, 0.05);
+  EXPECT_FALSE(ratio_bounds(ess, nullptr, "tokens_per_s"));
+  EXPECT_FALSE(ratio_bounds(ess, reference, "hit_rate")) << "has no samples";
+  point_of(run, "all_gpu").attempts.back().samples["tokens_per_s"][3] = NAN;
+  EXPECT_FALSE(ratio_bounds(ess, reference, "tokens_per_s"));
 }
 
 TEST(uncapped_reference, ignores_budgets_and_prefers_the_same_batch) {

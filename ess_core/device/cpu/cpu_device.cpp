@@ -231,9 +231,7 @@ pool_view context::pool(const seat_state& seat, std::int32_t layer) const {
 
 }  // namespace cpu
 
-int default_compute_threads() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int default_compute_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 std::shared_ptr<cpu::weights_cache> make_cpu_weights_cache() {
   return std::make_shared<cpu::weights_cache>();

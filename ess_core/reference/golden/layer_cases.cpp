@@ -213,9 +213,9 @@ void check_quantised(const golden_set& set, const operations& run, const layer& 
                     equal_rows(ids, set.ints("quant_topk", {steps, dims.top_k}), dims.top_k));
 }
 
-// A sum in f32 may tip the rounding to bf16 of one value, and the Hadamard transform then moves codes near zero
-// by more than the set allows, whose own codes come from float64. So quantisation and what follows are judged
-// from projections in double; those of `run` are judged by all other arrays.
+// A sum in f32 may tip the rounding to bf16 of one value, and the Hadamard transform then moves codes near
+// zero by more than the set allows, whose own codes come from float64. So quantisation and what follows are
+// judged from projections in double; those of `run` are judged by all other arrays.
 operations with_exact_projections(operations run) {
   const operations reference = reference_operations();
   run.matrix_vector = reference.matrix_vector;

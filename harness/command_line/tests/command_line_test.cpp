@@ -42,14 +42,14 @@ class command_line : public testing::Test {
 TEST_F(command_line, lists_the_shipped_workloads) {
   const finished listed = run_program({"list"});
   EXPECT_EQ(listed.code, 0);
-  for (const char* name : {"quick", "serve_quick", "paper_32k", "paper_128k", "tiny"}) {
+  for (const char* name : {"quick", "control", "serve_quick", "paper_32k", "paper_128k", "tiny"}) {
     EXPECT_THAT(listed.out, HasSubstr(name));
   }
   EXPECT_GE(nlohmann::json::parse(run_program({"list", "--json"}).out).size(), 5u);
 }
 
 TEST_F(command_line, validates_every_shipped_workload) {
-  for (const char* name : {"quick", "serve_quick", "paper_32k", "paper_128k", "tiny"}) {
+  for (const char* name : {"quick", "control", "serve_quick", "paper_32k", "paper_128k", "tiny"}) {
     const finished valid = run_program({"validate", name});
     EXPECT_EQ(valid.code, 0) << valid.err;
     EXPECT_THAT(valid.out, HasSubstr("valid"));

@@ -33,7 +33,8 @@ TEST(worker_team, does_every_part_once_whatever_the_number_of_threads) {
 TEST(worker_team, many_short_rounds_lose_no_wake_up) {
   worker_team team(3);
   std::atomic<int> sum{0};
-  for (int round = 0; round < 3000; ++round) team.for_each(3, [&](std::int32_t part, int) { sum += part + 1; });
+  for (int round = 0; round < 3000; ++round)
+    team.for_each(3, [&](std::int32_t part, int) { sum += part + 1; });
   EXPECT_EQ(sum, 3000 * 6);
 }
 

@@ -49,9 +49,9 @@ void use_codecs(operations& table, kernel_use& use) {
     }
     pack_row({latent.data(), rotary.data(), size_of(latent), size_of(rotary), row.data()});
   };
-  table.unpack_latent_row = [&use, reference = table.unpack_latent_row](
-                                std::span<const std::uint8_t> row, std::span<float> latent,
-                                std::span<float> rotary) {
+  table.unpack_latent_row = [&use, reference = table.unpack_latent_row](std::span<const std::uint8_t> row,
+                                                                        std::span<float> latent,
+                                                                        std::span<float> rotary) {
     if (!use.choose("unpack_row", latent.size() % latent_tile == 0 && rotary.size() % 16 == 0)) {
       return reference(row, latent, rotary);
     }
@@ -71,9 +71,9 @@ void use_indexer(operations& table, kernel_use& use) {
     }
     return quantise_index({values.data(), cos.data(), sin.data(), codes.data()});
   };
-  table.score_keys = [&use, reference = table.score_keys](
-                         std::span<const std::uint8_t> query, floats weight,
-                         std::span<const std::uint8_t> pages, std::int64_t tokens) {
+  table.score_keys = [&use, reference = table.score_keys](std::span<const std::uint8_t> query, floats weight,
+                                                          std::span<const std::uint8_t> pages,
+                                                          std::int64_t tokens) {
     const bool fits = query.size() == weight.size() * index_dim && weight.size() <= max_index_heads;
     if (!use.choose("score_keys", fits)) return reference(query, weight, pages, tokens);
     std::vector<float> scores(static_cast<std::size_t>(tokens));

@@ -19,8 +19,6 @@ struct attempt_context {
   [[nodiscard]] bool cancelled() const { return cancel != nullptr && cancel->requested(); }
 };
 
-// Batch of fixed size at one context: steps until their median is known.
-void run_fixed_point(const planned_point& plan, const attempt_context& with, results::attempt_record& out);
 // Requests that arrive and leave: continuous batching on the wall clock.
 void run_serve_point(const planned_point& plan, const attempt_context& with, results::attempt_record& out);
 

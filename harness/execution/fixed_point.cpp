@@ -1,9 +1,10 @@
+#include "harness/execution/fixed_point.h"
+
 #include <fmt/format.h>
 
 #include <chrono>
 
 #include "harness/accuracy/accuracy.h"
-#include "harness/execution/attempt.h"
 #include "harness/execution/metrics.h"
 #include "harness/measure/stopping_rule.h"
 #include "results/statistics.h"
@@ -98,40 +99,26 @@ void judge_link(attempt_record& out) {
                            100 * late->second.median, 100 * link_late_limit);
 }
 
-void measure(const planned_point& plan, const attempt_context& with, ess::decode_engine& engine,
-             attempt_record& out) {
+std::size_t most_samples(const workloads::settings& s) {
+  return static_cast<std::size_t>(std::min(s.steps, s.measure.max_samples));
+}
+
+stopping_options stopping_of(const workloads::settings& s) {
+  return {.warmup_samples = static_cast<std::size_t>(s.measure.warmup_steps),
+          .min_samples = std::min(static_cast<std::size_t>(s.measure.min_samples), most_samples(s)),
+          .max_samples = most_samples(s),
+          .max_time = ess::seconds(s.measure.max_seconds),
+          .relative_half_width = s.measure.relative_ci};
+}
+
+ess::engine_options engine_options_of(const planned_point& plan, const ess::memory_layout& layout) {
   const workloads::settings& s = plan.point.requested;
-  stopping_world world = real_world();
-  world.cancelled = [&] { return with.cancelled(); };
-  const auto most = static_cast<std::size_t>(std::min(s.steps, s.measure.max_samples));
-  stopping_rule rule({.warmup_samples = static_cast<std::size_t>(s.measure.warmup_steps),
-                      .min_samples = std::min(static_cast<std::size_t>(s.measure.min_samples), most),
-                      .max_samples = most,
-                      .max_time = ess::seconds(s.measure.max_seconds),
-                      .relative_half_width = s.measure.relative_ci},
-                     world);
-  step_samples samples;
-  std::optional<stop_reason> reason;
-  for (auto before = steady_clock::now(); !reason; reason = rule.stop()) {
-    const bool warm = !rule.warming_up();
-    const ess::step_report report = engine.step();
-    rule.add(report.timing.total);
-    if (warm) samples.add(report, plan.model);
-    with.report.update(
-        {.phase = warm ? "measuring" : "warm-up", .samples = rule.samples().size(), .median = rule.median()});
-    const auto after = steady_clock::now();
-    if (warm) samples.harness_us += ess::microseconds(after - before).count() - report.timing.total.count();
-    before = after;
-  }
-  out.stop_reason = to_string(*reason);
-  if (*reason == stop_reason::cancelled) {
-    out.status = attempt_status::cancelled;
-    out.reason = "interrupted";
-    return;
-  }
-  put_rows(plan, samples, out);
-  put_times(plan, rule, samples, out);
-  judge_link(out);
+  return {.layout = layout,
+          .seed = static_cast<std::uint64_t>(s.seed),
+          .overlap = plan.overlap,
+          .warm_up = s.warmup == workloads::warmup_mode::empty ? ess::warm_up_kind::empty
+                                                               : ess::warm_up_kind::windows,
+          .warm_up_windows = s.warmup_windows};
 }
 
 }  // namespace
@@ -180,25 +167,112 @@ void add_plan_metrics(const planned_point& plan, attempt_record& out) {
   put_one("host_bytes", static_cast<double>(total(plan.memory, ess::memory_tier::host).value), "B");
 }
 
-void run_fixed_point(const planned_point& plan, const attempt_context& with, attempt_record& out) {
-  const workloads::settings& s = plan.point.requested;
-  const auto seed = static_cast<std::uint64_t>(s.seed);
+// The time that the point's own turns have taken.
+class turn_clock {
+ public:
+  void begin() { since_ = steady_clock::now(); }
+  void end() {
+    before_ = now();
+    since_.reset();
+  }
+  [[nodiscard]] ess::seconds now() const {
+    return since_ ? before_ + ess::seconds(steady_clock::now() - *since_) : before_;
+  }
+
+ private:
+  ess::seconds before_{};
+  std::optional<steady_clock::time_point> since_;
+};
+
+struct fixed_point::state {
+  const planned_point& plan;
+  const attempt_context with;
+  attempt_record& out;
   const ess::memory_layout layout = plan.layout();
+  std::unique_ptr<ess::device> device = allocated(plan, with, layout);
+  ess::decode_engine engine{*device, *plan.system,
+                            with.shared.prefill(plan.model, static_cast<std::uint64_t>(settings().seed)),
+                            engine_options_of(plan, layout)};
+  turn_clock clock = {};
+  stopping_rule rule{
+      stopping_of(settings()),
+      {.now = [this] { return clock.now(); }, .cancelled = [this] { return with.cancelled(); }}};
+  step_samples samples = {};
+  std::optional<stop_reason> reason = {};
+  bool checked = false;
+
+  [[nodiscard]] const workloads::settings& settings() const { return plan.point.requested; }
+
+  static std::unique_ptr<ess::device> allocated(const planned_point& plan, const attempt_context& with,
+                                                const ess::memory_layout& layout) {
+    auto device = with.shared.make_device(plan);
+    device->allocate(layout, static_cast<std::uint64_t>(plan.point.requested.seed));
+    return device;
+  }
+
+  void admit_and_check() {
+    std::vector<ess::request> requests;
+    for (std::int32_t id = 0; id < plan.batch; ++id) {
+      requests.push_back({id, settings().context_tokens, total_steps(settings())});
+    }
+    engine.admit_batch(requests);
+    checked = check_first(plan, with, *device, engine, layout, requests, out);
+  }
+
+  // Returns whether the step was a sample, not a warm-up.
+  bool step() {
+    const auto before = steady_clock::now();
+    const bool warm = !rule.warming_up();
+    const ess::step_report report = engine.step();
+    rule.add(report.timing.total);
+    if (warm) samples.add(report, plan.model);
+    with.report.update(
+        {.phase = warm ? "measuring" : "warm-up",
+         .samples = rule.samples().size(),
+         .median = rule.median(),
+         .done = static_cast<double>(rule.samples().size()) / static_cast<double>(most_samples(settings()))});
+    reason = rule.stop();
+    if (warm) {
+      samples.harness_us +=
+          ess::microseconds(steady_clock::now() - before).count() - report.timing.total.count();
+    }
+    return warm;
+  }
+};
+
+fixed_point::fixed_point(const planned_point& plan, const attempt_context& with, attempt_record& out) {
   with.report.update({.phase = "set-up"});
-  const auto device = with.shared.make_device(plan);
-  device->allocate(layout, seed);
-  const auto warm_up =
-      s.warmup == workloads::warmup_mode::empty ? ess::warm_up_kind::empty : ess::warm_up_kind::windows;
-  ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed),
-                            {.layout = layout,
-                             .seed = seed,
-                             .overlap = plan.overlap,
-                             .warm_up = warm_up,
-                             .warm_up_windows = s.warmup_windows});
-  std::vector<ess::request> requests;
-  for (std::int32_t id = 0; id < plan.batch; ++id) requests.push_back({id, s.context_tokens, total_steps(s)});
-  engine.admit_batch(requests);
-  if (check_first(plan, with, *device, engine, layout, requests, out)) measure(plan, with, engine, out);
+  state_.reset(new state{.plan = plan, .with = with, .out = out});
+  state_->admit_and_check();
+}
+
+fixed_point::~fixed_point() = default;
+
+bool fixed_point::wants_more() const { return state_->checked && !state_->reason; }
+
+void fixed_point::take_turn() {
+  constexpr std::size_t turns = 4;
+  const std::size_t wanted = (stopping_of(state_->settings()).min_samples + turns - 1) / turns;
+  state_->clock.begin();
+  for (std::size_t taken = 0; taken < std::max<std::size_t>(wanted, 1) && wants_more();) {
+    taken += state_->step() ? 1 : 0;
+  }
+  state_->clock.end();
+}
+
+void fixed_point::finish() {
+  if (!state_->checked) return;
+  attempt_record& out = state_->out;
+  const stop_reason reason = state_->reason.value_or(stop_reason::cancelled);
+  out.stop_reason = to_string(reason);
+  if (reason == stop_reason::cancelled) {
+    out.status = attempt_status::cancelled;
+    out.reason = "interrupted";
+    return;
+  }
+  put_rows(state_->plan, state_->samples, out);
+  put_times(state_->plan, state_->rule, state_->samples, out);
+  judge_link(out);
 }
 
 }  // namespace harness

@@ -4,12 +4,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <span>
 
 #include "ess_core/device/cpu/kernels/fma_rate.h"
 #include "ess_core/device/cpu/kernels/gemm.h"
 #include "ess_core/nvtx/nvtx.h"
 #include "harness/environment/environment.h"
-#include "harness/execution/attempt.h"
+#include "harness/environment/host_info.h"
+#include "harness/execution/alternation.h"
+#include "harness/execution/fixed_point.h"
 #include "results/statistics.h"
 
 namespace harness {
@@ -29,6 +34,8 @@ bool is_yardstick(const workloads::point& point) {
          std::holds_alternative<workloads::max_batch_of>(s.batch);
 }
 
+std::string range_name(const planned_point& plan) { return "point " + plan.point.label; }
+
 attempt_status status_of(plan_verdict verdict) {
   return verdict == plan_verdict::out_of_memory ? attempt_status::out_of_memory : attempt_status::unsupported;
 }
@@ -45,13 +52,15 @@ class workload_run {
   run_outcome run() {
     begin();
     const auto done = store_.finished_points(outcome_.run_id);
-    const auto left = static_cast<std::size_t>(std::count_if(
-        plans_.begin(), plans_.end(), [&](const auto& p) { return !done.contains(record_of(p).identity); }));
-    progress report({.style = options_.style, .points = left});
+    std::vector<const planned_point*> left;
     for (const planned_point& plan : plans_) {
-      if (done.contains(record_of(plan).identity)) continue;
-      if (cancel_.requested()) break;
-      run_point(plan, report);
+      if (!done.contains(record_of(plan).identity)) left.push_back(&plan);
+    }
+    progress report({.style = options_.style, .points = left.size()});
+    for (std::span rest(left); !rest.empty() && !cancel_.requested();) {
+      const std::size_t count = points_together(rest, memory_for_points());
+      run_together(rest.first(count), report);
+      rest = rest.subspan(count);
     }
     outcome_.cancelled = cancel_.requested();
     judge();
@@ -94,44 +103,101 @@ class workload_run {
     return out;
   }
 
-  void run_point(const planned_point& plan, progress& report) {
-    const ess::nvtx::scoped_range range("point");
+  struct running_point {
+    const planned_point& plan;
+    std::size_t number;  // in the progress report
     attempt_record attempt{.started_at = now()};
-    report.begin_point(plan.point.label);
-    add_plan_metrics(plan, attempt);
-    if (plan.verdict == plan_verdict::ok) {
-      execute(plan, report, attempt);
-    } else {
-      attempt.status = status_of(plan.verdict);
-      attempt.reason = plan.reason;
+    std::unique_ptr<fixed_point> fixed = nullptr;  // null: has ended
+  };
+
+  // Half of what is free: the references that accuracy is judged by need room too.
+  static ess::byte_count memory_for_points() {
+    const nlohmann::json memory = capture_memory(system_files());
+    std::int64_t bytes = 0;
+    for (const char* key : {"available_bytes", "limit_bytes"}) {
+      if (!memory.at(key).is_number()) continue;
+      const auto value = memory.at(key).get<std::int64_t>();
+      bytes = bytes == 0 ? value : std::min(bytes, value);
     }
-    finish(plan, attempt);
+    return {bytes / 2};
+  }
+
+  void run_together(std::span<const planned_point* const> plans, progress& report) {
+    std::vector<std::unique_ptr<running_point>> running;
+    for (const planned_point* plan : plans) {
+      if (cancel_.requested()) break;
+      auto point = start(*plan, report);
+      if (point->fixed == nullptr) {
+        conclude(*point, report);
+      } else {
+        running.push_back(std::move(point));
+      }
+    }
+    const auto wants_more = [&](std::size_t i) {
+      return !cancel_.requested() && running[i]->fixed != nullptr && running[i]->fixed->wants_more();
+    };
+    take_turns(running.size(), wants_more, [&](std::size_t i) {
+      const ess::nvtx::scoped_range range(range_name(running[i]->plan));
+      report.return_to(running[i]->number);
+      guarded(*running[i], [&] { running[i]->fixed->take_turn(); });
+    });
+    for (const auto& point : running) {
+      report.return_to(point->number);
+      if (point->fixed != nullptr) point->fixed->finish();
+      conclude(*point, report);
+    }
+  }
+
+  // Up to where its turns begin; all of it where there are none.
+  std::unique_ptr<running_point> start(const planned_point& plan, progress& report) {
+    const ess::nvtx::scoped_range range(range_name(plan));
+    report.begin_point(plan.point.label);
+    auto point = std::make_unique<running_point>(running_point{.plan = plan, .number = ++started_});
+    add_plan_metrics(plan, point->attempt);
+    if (plan.verdict != plan_verdict::ok) {
+      fail(point->attempt, status_of(plan.verdict), plan.reason);
+      return point;
+    }
+    const attempt_context with{
+        .shared = machine_, .report = report, .cancel = &cancel_, .workload_file = workload_.file};
+    guarded(*point, [&] {
+      if (plan.point.requested.kind == workloads::workload_kind::serve) {
+        run_serve_point(plan, with, point->attempt);
+      } else {
+        point->fixed = std::make_unique<fixed_point>(plan, with, point->attempt);
+      }
+    });
+    return point;
+  }
+
+  // What goes wrong in `part` ends the point, with a status and a reason.
+  static void guarded(running_point& point, const std::function<void()>& part) {
+    const auto end = [&](attempt_status status, std::string reason) {
+      fail(point.attempt, status, std::move(reason));
+      point.fixed.reset();
+    };
+    try {
+      part();
+    } catch (const ess::out_of_memory& e) {
+      end(attempt_status::out_of_memory, e.what());
+    } catch (const std::bad_alloc&) {
+      end(attempt_status::out_of_memory, "the machine itself has no memory left");
+    } catch (const ess::unsupported& e) {
+      end(attempt_status::unsupported, e.what());
+    } catch (const std::exception& e) {
+      end(attempt_status::error, e.what());
+    }
+  }
+
+  void conclude(running_point& point, progress& report) {
+    attempt_record& attempt = point.attempt;
+    finish(point.plan, attempt);
     report.end_point(outcome_text(attempt));
     outcome_.incorrect += attempt.status == attempt_status::incorrect ? 1 : 0;
     outcome_.failed += !results::is_measured(attempt.status) && attempt.status != attempt_status::incorrect &&
                                attempt.status != attempt_status::cancelled
                            ? 1
                            : 0;
-  }
-
-  void execute(const planned_point& plan, progress& report, attempt_record& attempt) {
-    const attempt_context with{
-        .shared = machine_, .report = report, .cancel = &cancel_, .workload_file = workload_.file};
-    try {
-      if (plan.point.requested.kind == workloads::workload_kind::serve) {
-        run_serve_point(plan, with, attempt);
-      } else {
-        run_fixed_point(plan, with, attempt);
-      }
-    } catch (const ess::out_of_memory& e) {
-      fail(attempt, attempt_status::out_of_memory, e.what());
-    } catch (const std::bad_alloc&) {
-      fail(attempt, attempt_status::out_of_memory, "the machine itself has no memory left");
-    } catch (const ess::unsupported& e) {
-      fail(attempt, attempt_status::unsupported, e.what());
-    } catch (const std::exception& e) {
-      fail(attempt, attempt_status::error, e.what());
-    }
   }
 
   static void fail(attempt_record& attempt, attempt_status status, std::string reason) {
@@ -224,6 +290,7 @@ class workload_run {
   run_outcome outcome_;
   std::optional<double> yardstick_us_;
   std::int32_t yardstick_batch_ = 0;
+  std::size_t started_ = 0;
 };
 
 }  // namespace

@@ -54,19 +54,27 @@ std::string duration_text(ess::seconds time) {
 
 progress::progress(const progress_options& options) : options_(options) {
   if (!options_.now) options_.now = steady_now;
-  point_start_ = options_.now();
+  start_ = options_.now();
 }
 
 progress::~progress() { clear_line(); }
 
 void progress::begin_point(std::string_view label) {
-  ++begun_;
-  label_ = label;
+  begun_.push_back({.label = std::string(label)});
+  return_to(begun_.size());
+}
+
+void progress::return_to(std::size_t number) {
+  current_ = number - 1;
   phase_.clear();
-  point_start_ = options_.now();
+}
+
+std::string progress::place() const {
+  return fmt::format("[{}/{}] {}", current_ + 1, options_.points, begun_.at(current_).label);
 }
 
 void progress::update(const point_progress& state) {
+  begun_.at(current_).done = state.done;
   if (options_.style == progress_style::silent) return;
   const bool terminal = options_.style == progress_style::terminal;
   const ess::seconds now = options_.now();
@@ -75,15 +83,14 @@ void progress::update(const point_progress& state) {
   if (!due && !(terminal && phase_ != state.phase)) return;
   last_write_ = now;
   phase_ = state.phase;
-  std::string line = fmt::format("[{}/{}] {}: {}", begun_, options_.points, label_, state_text(state));
+  std::string line = fmt::format("{}: {}", place(), state_text(state));
   if (const auto left = time_left()) line += fmt::format(", about {} left", duration_text(*left));
   write_line(line);
 }
 
 void progress::end_point(std::string_view outcome) {
-  ++done_;
-  done_time_ += options_.now() - point_start_;
-  message(fmt::format("[{}/{}] {}: {}", begun_, options_.points, label_, outcome));
+  begun_.at(current_).done = 1.0;
+  message(fmt::format("{}: {}", place(), outcome));
 }
 
 void progress::message(std::string_view text) {
@@ -94,12 +101,12 @@ void progress::message(std::string_view text) {
 }
 
 std::optional<ess::seconds> progress::time_left() const {
-  if (done_ == 0) return std::nullopt;
-  const ess::seconds each = done_time_ / static_cast<double>(done_);
-  const auto unbegun = static_cast<double>(options_.points - std::min(options_.points, begun_));
-  const bool in_point = begun_ > done_;
-  const ess::seconds here = in_point ? each - (options_.now() - point_start_) : ess::seconds(0);
-  return std::max(here, ess::seconds(0)) + each * unbegun;
+  constexpr double too_early = 0.02;
+  double done = 0;
+  for (const begun_point& point : begun_) done += point.done;
+  done /= static_cast<double>(std::max(options_.points, begun_.size()));
+  if (!(done >= too_early)) return std::nullopt;
+  return (options_.now() - start_) * ((1.0 - done) / done);
 }
 
 void progress::write_line(std::string_view text) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ess_core/base/units.h"
 
@@ -34,6 +35,7 @@ struct point_progress {
   std::string_view phase;  // "accuracy", "warm-up", "measuring", ...
   std::size_t samples = 0;
   std::optional<ess::microseconds> median = std::nullopt;
+  double done = 0.0;  // share of the point
 };
 
 class progress {
@@ -44,6 +46,8 @@ class progress {
   ~progress();  // leaves the terminal on a fresh line
 
   void begin_point(std::string_view label);
+  // Back to a point that began earlier; 1 is the first.
+  void return_to(std::size_t number);
   // Cheap: writes only if the interval is over or the phase changed on a terminal.
   void update(const point_progress& state);
   // Always one line, with `outcome` such as "ok, 812.4 us".
@@ -51,20 +55,26 @@ class progress {
   // A line of its own that no progress line garbles.
   void message(std::string_view text);
 
-  // The mean time of a finished point, times those that are left; nullopt before the first has finished.
+  // From the time so far and the share of all points that is done; nullopt at the very beginning.
   [[nodiscard]] std::optional<ess::seconds> time_left() const;
 
  private:
   void write_line(std::string_view text);
   void clear_line();
 
+  struct begun_point {
+    std::string label;
+    double done = 0.0;
+  };
+
+  // "[2/6] ess"
+  [[nodiscard]] std::string place() const;
+
   progress_options options_;
-  ess::seconds point_start_;
+  ess::seconds start_;
   std::optional<ess::seconds> last_write_;
-  std::size_t begun_ = 0;
-  std::size_t done_ = 0;
-  ess::seconds done_time_{};
-  std::string label_;
+  std::vector<begun_point> begun_;
+  std::size_t current_ = 0;
   std::string phase_;
   bool line_open_ = false;
 };

@@ -81,20 +81,36 @@ TEST_F(written_progress, says_nothing_when_silent) {
   EXPECT_EQ(written(), "");
 }
 
-TEST_F(written_progress, estimates_the_time_left_from_the_points_done) {
+TEST_F(written_progress, estimates_the_time_left_from_what_is_done) {
   progress report(options(progress_style::plain, 4));
+  EXPECT_EQ(report.time_left(), std::nullopt);
   report.begin_point("a");
   EXPECT_EQ(report.time_left(), std::nullopt);
   time_ += 10;
   report.end_point("ok");
   EXPECT_EQ(report.time_left(), seconds(30));
   report.begin_point("b");
-  time_ += 4;
-  EXPECT_EQ(report.time_left(), seconds(6 + 20));
-  time_ += 100;  // longer than any before: it may be over at any moment
-  EXPECT_EQ(report.time_left(), seconds(20));
-  report.update({.phase = "measuring"});
-  EXPECT_THAT(written(), testing::EndsWith("[2/4] b: measuring, about 20 s left\n"));
+  time_ += 10;
+  report.update({.phase = "measuring", .done = 0.6});
+  EXPECT_NEAR(report.time_left().value().count(), 30, 1e-9);
+  EXPECT_THAT(written(), testing::EndsWith("[2/4] b: measuring, about 30 s left\n"));
+  for (const char* label : {"c", "d"}) report.begin_point(label);
+  for (const std::size_t number : {2, 3, 4}) {
+    report.return_to(number);
+    report.end_point("ok");
+  }
+  EXPECT_EQ(report.time_left(), seconds(0));
+}
+
+TEST_F(written_progress, returns_to_a_point_that_began_before_another) {
+  progress report(options(progress_style::plain, 2));
+  report.begin_point("a");
+  report.begin_point("b");
+  report.return_to(1);
+  report.end_point("ok");
+  report.return_to(2);
+  report.end_point("noisy");
+  EXPECT_EQ(written(), "[1/2] a: ok\n[2/2] b: noisy\n");
 }
 
 TEST(duration_text, takes_the_unit_that_fits) {

@@ -1,0 +1,30 @@
+// A batch of fixed size at one context: steps until their median is known, taken in turns with those of other
+// points.
+#pragma once
+
+#include <memory>
+
+#include "harness/execution/attempt.h"
+
+namespace harness {
+
+class fixed_point {
+ public:
+  // Sets up and checks. `plan`, what `with` refers to and `out` must outlive this.
+  fixed_point(const planned_point& plan, const attempt_context& with, results::attempt_record& out);
+  ~fixed_point();
+
+  // Whether further turns have something to measure: not after a failed check, nor once the rule has ended
+  // it.
+  [[nodiscard]] bool wants_more() const;
+  // A quarter of the fewest samples that the point needs, after the warm-up steps in the first turn.
+  void take_turn();
+  // Metrics and status, from all turns.
+  void finish();
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace harness

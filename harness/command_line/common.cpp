@@ -2,10 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <set>
 #include <stdexcept>
 
 #include "harness/command_line/command.h"
 #include "workloads/catalog.h"
+#include "workloads/requests.h"
 
 namespace harness {
 namespace {
@@ -16,6 +18,16 @@ std::string typed;
   tell(fmt::format("essbench: {}", to_string(error)));
   // An option was wrong, or else a file.
   throw refused{error.file.starts_with("--") ? exit_code::usage : exit_code::bad_data};
+}
+
+// A log that cannot be read is found now, not after other points have run for an hour.
+void check_request_logs(const workloads::workload& workload) {
+  std::set<std::string> checked;
+  for (const workloads::point& point : workload.points) {
+    const workloads::settings& s = point.requested;
+    if (s.kind != workloads::workload_kind::serve || !checked.insert(s.requests.trace).second) continue;
+    if (const auto log = workloads::make_requests(s, workload.file); !log) refuse(log.error());
+  }
 }
 
 }  // namespace
@@ -67,6 +79,7 @@ workloads::workload load(const workload_arguments& arguments) {
   if (!file) refuse(file.error());
   auto workload = workloads::load_workload(*file, options);
   if (!workload) refuse(workload.error());
+  check_request_logs(*workload);
   return *std::move(workload);
 }
 

@@ -129,8 +129,9 @@ TEST_F(command_line, a_truncated_request_log_names_its_line) {
   const finished cut = run_program({"run", "serve_quick", "--system", "ess", "--set", "model.preset=tiny",
                                     "--set", "requests.max_context_tokens=512", "--set",
                                     "requests.trace=" + log, "--db", path("l.db"), "--quiet"});
-  EXPECT_EQ(cut.code, 5);
-  EXPECT_THAT(cut.out, HasSubstr("log.jsonl:2"));
+  EXPECT_EQ(cut.code, 65);
+  EXPECT_THAT(cut.err, HasSubstr("log.jsonl:2"));
+  EXPECT_FALSE(std::filesystem::exists(path("l.db")));
 }
 
 TEST_F(command_line, databases_that_cannot_be_used_are_named) {

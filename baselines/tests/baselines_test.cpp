@@ -26,7 +26,7 @@ TEST(systems, are_found_by_their_names_only) {
 
 TEST(systems, build_sound_programs) {
   for (const auto name : system_names()) {
-    for (const overlap_kind overlap : {overlap_kind::none, overlap_kind::da}) {
+    for (const overlap_kind overlap : all_overlaps) {
       for (const auto& fault : validate(program_of(name, overlap)))
         ADD_FAILURE() << name << ": " << fault.what;
     }

@@ -1,6 +1,7 @@
 // Overlap strategies: each orders the operations of one layer for one slice of the batch.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -11,7 +12,10 @@ namespace ess {
 enum class overlap_kind : std::uint8_t {
   none,  // pre-attention, indexer, then D2H and H2D, then attention
   da,    // dual attention: indexer first; H2D hides under pre-attention and the attention of resident rows
+  dba,   // dual-batch attention: as da, but half the batch's H2D also hides under the other half's indexer
 };
+
+inline constexpr std::array all_overlaps = {overlap_kind::none, overlap_kind::da, overlap_kind::dba};
 
 [[nodiscard]] std::string_view to_string(overlap_kind kind);
 [[nodiscard]] std::optional<overlap_kind> parse_overlap(std::string_view name);

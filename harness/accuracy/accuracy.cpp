@@ -72,7 +72,7 @@ bool complete(const accuracy_inputs& in, const lane_record& r) {
                                  op_kind::output};
   if (in.system.addressing() == ess::row_addressing::by_location) needed.push_back(op_kind::resolve);
   if (in.system.home() == ess::latent_home::host) needed.push_back(op_kind::write_back);
-  if (in.overlap == ess::overlap_kind::da) needed.push_back(op_kind::merge);
+  if (in.overlap != ess::overlap_kind::none) needed.push_back(op_kind::merge);
   return std::ranges::all_of(needed, [&](op_kind kind) { return r.did(kind); }) && !r.whole.lse.empty();
 }
 

@@ -22,6 +22,9 @@ struct attempt_context {
 // Requests that arrive and leave: continuous batching on the wall clock.
 void run_serve_point(const planned_point& plan, const attempt_context& with, results::attempt_record& out);
 
+[[nodiscard]] ess::engine_options engine_options_of(const planned_point& plan,
+                                                    const ess::memory_layout& layout);
+
 // The check of the first steps of `requests` on an engine that has just admitted them. False, and `out` says
 // what is wrong, if no time may be taken.
 [[nodiscard]] bool check_first(const planned_point& plan, const attempt_context& with, ess::device& device,

@@ -111,6 +111,8 @@ stopping_options stopping_of(const workloads::settings& s) {
           .relative_half_width = s.measure.relative_ci};
 }
 
+}  // namespace
+
 ess::engine_options engine_options_of(const planned_point& plan, const ess::memory_layout& layout) {
   const workloads::settings& s = plan.point.requested;
   return {.layout = layout,
@@ -120,8 +122,6 @@ ess::engine_options engine_options_of(const planned_point& plan, const ess::memo
                                                                : ess::warm_up_kind::windows,
           .warm_up_windows = s.warmup_windows};
 }
-
-}  // namespace
 
 bool check_first(const planned_point& plan, const attempt_context& with, ess::device& device,
                  ess::decode_engine& engine, const ess::memory_layout& layout,

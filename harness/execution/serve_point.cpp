@@ -160,16 +160,6 @@ class replay {
   int overlap_steps_ = 0;
 };
 
-ess::engine_options options_for(const planned_point& plan, const ess::memory_layout& layout) {
-  const workloads::settings& s = plan.point.requested;
-  return {.layout = layout,
-          .seed = static_cast<std::uint64_t>(s.seed),
-          .overlap = plan.overlap,
-          .warm_up = s.warmup == workloads::warmup_mode::empty ? ess::warm_up_kind::empty
-                                                               : ess::warm_up_kind::windows,
-          .warm_up_windows = s.warmup_windows};
-}
-
 // The first requests that fit together, on an engine of their own.
 bool check_serving(const planned_point& plan, const attempt_context& with,
                    const std::vector<ess::request>& all, attempt_record& out) {
@@ -179,7 +169,7 @@ bool check_serving(const planned_point& plan, const attempt_context& with,
   ess::decode_engine engine(
       *device, *plan.system,
       with.shared.prefill(plan.model, static_cast<std::uint64_t>(plan.point.requested.seed)),
-      options_for(plan, layout));
+      engine_options_of(plan, layout));
   std::vector<ess::request> admitted;
   for (const ess::request& r : all) {
     if (r.output_tokens < plan.point.requested.accuracy.steps || !engine.admit(r)) continue;
@@ -209,12 +199,12 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
   for (const ess::request& r : requests.requests()) {
     if (with.cancelled()) break;
     ess::decode_engine alone(*device, *plan.system, with.shared.prefill(plan.model, seed),
-                             options_for(plan, layout));
+                             engine_options_of(plan, layout));
     (void)alone.admit(r);
   }
   if (!check_serving(plan, with, requests.requests(), out)) return;
   ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed),
-                            options_for(plan, layout));
+                            engine_options_of(plan, layout));
   out.stop_reason = requests.run(engine);
   if (out.stop_reason == "cancelled") {
     out.status = attempt_status::cancelled;

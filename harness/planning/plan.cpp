@@ -67,8 +67,8 @@ ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
 std::string missing_mechanism(const settings& s, const ess::model_dims& model) {
   if (s.mtp > 1)
     return fmt::format("mtp = {}: roll-back of rejected tokens is not in this version; use mtp 1", s.mtp);
-  if (s.overlap == workloads::overlap_mode::dba || s.overlap == workloads::overlap_mode::layerwise) {
-    return fmt::format("overlap '{}' is not in this version; use none or da",
+  if (!ess::parse_overlap(workloads::to_string(s.overlap))) {
+    return fmt::format("overlap '{}' is not in this version; use none, da or dba",
                        workloads::to_string(s.overlap));
   }
   if (s.two_batch_overlap) return "two_batch_overlap is not in this version";
@@ -171,8 +171,7 @@ ess::memory_layout planned_point::layout() const {
 settings planned_point::effective(int cpu_threads) const {
   settings out = point.requested;
   out.batch = batch;
-  out.overlap =
-      overlap == ess::overlap_kind::da ? workloads::overlap_mode::da : workloads::overlap_mode::none;
+  out.overlap = workloads::parse_overlap(to_string(overlap)).value();
   out.model.layers = model.layers;
   out.cpu_threads = cpu_threads;
   out.host_row_pitch_bytes = static_cast<int>(layout().host_row_pitch);
@@ -195,8 +194,8 @@ planned_point plan_point(const workloads::point& point) {
   if (limited) plan.batch_max = ess::largest_batch(plan.shape, *plan.system, plan.budgets, batch_limit);
   const batch_answer answer = batch_of(point, plan);
   plan.batch = answer.batch;
-  if (s.overlap == workloads::overlap_mode::da)
-    plan.overlap = effective_overlap(*plan.system, ess::overlap_kind::da);
+  if (const auto asked = ess::parse_overlap(workloads::to_string(s.overlap)))
+    plan.overlap = effective_overlap(*plan.system, *asked);
   if (plan.batch > 0) plan.memory = ess::memory_items(plan.layout());
   if (!answer.trouble.empty()) {
     refuse(plan, plan_verdict::unsupported, answer.trouble);

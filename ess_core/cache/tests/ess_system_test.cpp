@@ -1,5 +1,7 @@
 #include "ess_core/cache/ess_system.h"
 
+#include <algorithm>
+
 #include "ess_core/model/presets.h"
 #include "ess_core/step/overlap.h"
 #include "ess_core/step/validator.h"
@@ -22,9 +24,11 @@ TEST(ess_system, extent_follows_ratio_or_number) {
 }
 
 TEST(ess_system, programs_are_sound_under_every_overlap) {
-  for (const overlap_kind overlap : {overlap_kind::none, overlap_kind::da}) {
-    const step_program p = build_decode_step(tiny(), {.seats = 3}, ess_system({}), overlap);
-    EXPECT_TRUE(validate(p).empty());
+  for (const overlap_kind overlap : all_overlaps) {
+    for (const std::int32_t seats : {1, 2, 3}) {
+      const step_program p = build_decode_step(tiny(), {.seats = seats}, ess_system({}), overlap);
+      EXPECT_TRUE(validate(p).empty()) << to_string(overlap) << ", " << seats;
+    }
   }
   EXPECT_TRUE(
       validate(build_warm_up_step(tiny(), {.seats = 3}, ess_system({}), {1, 1}, warm_up_ids::selected))
@@ -44,6 +48,20 @@ TEST(ess_system, dual_attention_hides_the_fetch) {
       EXPECT_TRUE(op.kind == op_kind::attend && op.part == row_part::incoming) << to_string(op.kind);
     }
   }
+}
+
+// While the first half's rows come in, the second half's keys are scored.
+TEST(ess_system, dual_batch_attention_also_hides_the_fetch_under_the_indexer) {
+  const step_program p = build_decode_step(tiny(), {.seats = 3}, ess_system({}), overlap_kind::dba);
+  const auto first = std::ranges::find(p.operations, op_kind::fetch, &operation::kind);
+  ASSERT_NE(first, p.operations.end());
+  EXPECT_EQ(first->slice, (batch_slice{0, 2}));
+  const auto scores = std::find_if(first, p.operations.end(),
+                                   [](const operation& op) { return op.kind == op_kind::score_keys; });
+  ASSERT_NE(scores, p.operations.end());
+  EXPECT_EQ(scores->layer, first->layer);
+  EXPECT_EQ(scores->slice, (batch_slice{2, 1}));
+  EXPECT_THAT(scores->waits, testing::Not(testing::Contains(first - p.operations.begin())));
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ TEST(plan_point, mechanisms_of_later_versions_are_refused_by_name) {
   p.requested.mtp = 2;
   EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("mtp = 2"));
   p = point_of(workloads::system_kind::ess);
-  p.requested.overlap = workloads::overlap_mode::dba;
-  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("'dba'"));
+  p.requested.overlap = workloads::overlap_mode::layerwise;
+  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("'layerwise'"));
   p = point_of(workloads::system_kind::hisparse);
   EXPECT_EQ(plan_point(p).verdict, plan_verdict::unsupported);
   p = point_of(workloads::system_kind::all_gpu);

@@ -104,6 +104,12 @@ TEST(cpu_device, dual_attention_stays_near) {
     EXPECT_NEAR(got.hidden[0][i], want.hidden[0][i], 1e-3);
 }
 
+// Halves of the batch change the order of operations, not of any sum.
+TEST(cpu_device, dual_batch_attention_equals_dual_attention) {
+  EXPECT_EQ(run({.system = "ess", .overlap = overlap_kind::dba}).hidden,
+            run({.system = "ess", .overlap = overlap_kind::da}).hidden);
+}
+
 TEST(cpu_device, out_of_memory_names_tier_and_numbers) {
   const model_dims model = find_model_preset("tiny").value();
   const auto device = make_cpu_device({.device_budget = byte_count{1'000'000}});

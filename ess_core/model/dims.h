@@ -20,6 +20,9 @@ struct moe_dims {
   double routed_scale = 1.0;  // what the weights of a token's routed experts sum to
 
   friend bool operator==(const moe_dims&, const moe_dims&) = default;
+
+  // Why a router cannot choose so; empty if it can.
+  [[nodiscard]] std::string fault() const;
 };
 
 // One routed expert of a token.

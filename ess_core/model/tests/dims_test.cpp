@@ -53,6 +53,19 @@ TEST(model_dims, a_model_cut_to_its_dense_layers_has_no_experts) {
   EXPECT_FALSE(m.has_moe_layers());
 }
 
+TEST(moe_dims, a_router_needs_equal_groups_and_enough_experts_in_those_that_stay) {
+  for (const auto name : model_preset_names()) {
+    EXPECT_EQ(find_model_preset(name).value().moe.fault(), "") << name;
+  }
+  moe_dims moe = find_model_preset("deepseek_v3_2").value().moe;
+  moe.experts = 16;
+  EXPECT_EQ(moe.fault(), "");
+  moe.experts = 12;
+  EXPECT_EQ(moe.fault(), "12 experts do not form 8 equal groups");
+  moe.experts = 8;
+  EXPECT_EQ(moe.fault(), "the router chooses 8 experts among 4, those of 4 of 8 groups");
+}
+
 TEST(model_dims, mini_moe_weighs_about_as_much_as_mini) {
   const model_dims m = find_model_preset("mini_moe").value();
   EXPECT_NEAR(static_cast<double>(m.parameters()) * 4e-6, 336, 1);

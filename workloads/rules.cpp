@@ -27,6 +27,15 @@ verdict experts_exist(const settings& s) {
                  fmt::format("{} has", s.model.preset));
 }
 
+verdict experts_can_be_chosen(const settings& s) {
+  ess::moe_dims moe = dims(s).moe;
+  if (s.model.experts == 0 || moe.experts == 0) return std::nullopt;
+  moe.experts = s.model.experts;
+  const std::string fault = moe.fault();
+  if (fault.empty()) return std::nullopt;
+  return broken_rule{"model.experts", fmt::format("'model.experts' is {}, but {}", s.model.experts, fault)};
+}
+
 verdict slices_are_equal(const settings& s) {
   const int experts = s.model.experts > 0 ? s.model.experts : dims(s).moe.experts;
   if (s.model.ep_slice == 1 || (experts > 0 && experts % s.model.ep_slice == 0)) return std::nullopt;
@@ -85,9 +94,9 @@ verdict a_request_has_room(const settings& s) {
 }  // namespace
 
 std::optional<broken_rule> check_rules(const settings& of) {
-  static constexpr std::array rules = {layers_exist,           experts_exist,      slices_are_equal,
-                                       acceptance_is_possible, rows_fit_the_pitch, samples_in_order,
-                                       lengths_in_order,       synthetic_logs_end, a_request_has_room};
+  static constexpr std::array rules = {
+      layers_exist,       experts_exist,    experts_can_be_chosen, slices_are_equal,   acceptance_is_possible,
+      rows_fit_the_pitch, samples_in_order, lengths_in_order,      synthetic_logs_end, a_request_has_room};
   for (const auto rule : rules) {
     if (auto broken = rule(of)) return broken;
   }

@@ -10,8 +10,9 @@ namespace {
 
 model_dims tiny() { return find_model_preset("tiny").value(); }
 
-step_program program_of(std::string_view name, overlap_kind overlap = overlap_kind::da) {
-  return build_decode_step(tiny(), {.seats = 4}, *make_system(name, {}), overlap);
+step_program program_of(std::string_view name, overlap_kind overlap = overlap_kind::da,
+                        const model_dims& model = tiny()) {
+  return build_decode_step(model, {.seats = 4}, *make_system(name, {}), overlap);
 }
 
 bool has(const step_program& p, op_kind kind) {
@@ -31,6 +32,22 @@ TEST(systems, build_sound_programs) {
         ADD_FAILURE() << name << ": " << fault.what;
     }
   }
+}
+
+TEST(systems, build_sound_programs_of_a_mixture_of_experts) {
+  const model_dims moe = find_model_preset("tiny_moe").value();
+  for (const auto name : system_names()) {
+    for (const overlap_kind overlap : {overlap_kind::none, overlap_kind::da}) {
+      const step_program p = program_of(name, overlap, moe);
+      for (const auto& fault : validate(p)) ADD_FAILURE() << name << ": " << fault.what;
+      for (const operation& op : p.operations) {
+        EXPECT_FALSE(op.kind == op_kind::feed_forward && op.layer > 0) << name;
+        EXPECT_FALSE(op.kind == op_kind::experts && op.layer == 0) << name;
+      }
+    }
+  }
+  EXPECT_TRUE(has(program_of("ess", overlap_kind::none, moe), op_kind::combine));
+  EXPECT_FALSE(has(program_of("ess"), op_kind::combine));
 }
 
 TEST(systems, only_ess_splits_its_attention) {

@@ -19,6 +19,26 @@ std::int64_t step_rows(const memory_layout& l) {
   return l.shape.query_tokens * (l.model.top_k + std::int64_t{1});
 }
 
+std::int64_t expert_buffer_bytes(const memory_layout& l, buffer_id buffer) {
+  const model_dims& m = l.model;
+  const std::int64_t lanes = std::int64_t{l.shape.seats} * l.shape.query_tokens;
+  switch (buffer) {
+    case buffer_id::router_scores:
+      return lanes * m.moe.experts * 4;
+    case buffer_id::expert_choice:
+      return lanes * m.moe.top_k * static_cast<std::int64_t>(sizeof(expert_choice));
+    case buffer_id::expert_starts:
+      return l.shape.seats * (m.moe.experts + std::int64_t{2}) * 4;
+    case buffer_id::expert_rows:
+      return lanes * m.experts_per_token() * 4;
+    case buffer_id::expert_input:
+    case buffer_id::expert_output:
+      return lanes * m.experts_per_token() * m.hidden * 4;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(memory_tier tier) { return tier == memory_tier::device ? "device" : "host"; }
@@ -94,19 +114,22 @@ byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
       return {2 * lanes * m.heads * m.kv_lora * f32};
     case buffer_id::lse:
       return {2 * lanes * m.heads * f32};
+    case buffer_id::router_scores:
     case buffer_id::expert_choice:
-      return {m.moe.experts > 0 ? lanes * m.moe.top_k * 8 : 0};
+    case buffer_id::expert_starts:
+    case buffer_id::expert_rows:
     case buffer_id::expert_input:
     case buffer_id::expert_output:
-      return {m.moe.experts > 0 ? lanes * m.moe.top_k * m.hidden * f32 : 0};
+      return {m.has_moe_layers() ? expert_buffer_bytes(l, buffer) : 0};
   }
   return {};
 }
 
 byte_count scratch_bytes(const memory_layout& l) {
   const model_dims& m = l.model;
-  const std::int64_t widest = std::max({2 * m.dense_width, m.heads * m.query_dim(), m.heads * m.v, m.hidden,
-                                        m.absorbed_dim(), m.index_heads * m.index_dim});
+  const int experts = m.has_moe_layers() ? 2 * (m.moe.top_k * m.moe.width + m.shared_width()) : 0;
+  const std::int64_t widest = std::max({2 * m.dense_width, experts, m.heads * m.query_dim(), m.heads * m.v,
+                                        m.hidden, m.absorbed_dim(), m.index_heads * m.index_dim});
   return byte_count{2 * l.shape.seats * l.shape.query_tokens * widest * 4};
 }
 
@@ -114,10 +137,11 @@ std::vector<memory_item> memory_items(const memory_layout& l) {
   const auto bytes = [&](buffer_id buffer) { return buffer_bytes(l, buffer); };
   byte_count activations = scratch_bytes(l);
   for (const buffer_id buffer :
-       {buffer_id::seats, buffer_id::hidden, buffer_id::q_resid, buffer_id::index_query,
-        buffer_id::index_weight, buffer_id::index_key_new, buffer_id::scores, buffer_id::selected,
-        buffer_id::query, buffer_id::latent_new, buffer_id::locations, buffer_id::misses, buffer_id::counters,
-        buffer_id::attention, buffer_id::lse, buffer_id::expert_choice, buffer_id::expert_input,
+       {buffer_id::seats,         buffer_id::hidden,        buffer_id::q_resid,     buffer_id::index_query,
+        buffer_id::index_weight,  buffer_id::index_key_new, buffer_id::scores,      buffer_id::selected,
+        buffer_id::query,         buffer_id::latent_new,    buffer_id::locations,   buffer_id::misses,
+        buffer_id::counters,      buffer_id::attention,     buffer_id::lse,         buffer_id::router_scores,
+        buffer_id::expert_choice, buffer_id::expert_starts, buffer_id::expert_rows, buffer_id::expert_input,
         buffer_id::expert_output}) {
     activations += bytes(buffer);
   }

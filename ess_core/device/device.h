@@ -139,7 +139,8 @@ class device {
 // The list of allocations that `layout` stands for: what `plan` prints and every device allocates.
 [[nodiscard]] std::vector<memory_item> memory_items(const memory_layout& layout);
 [[nodiscard]] byte_count total(const std::vector<memory_item>& items, memory_tier tier);
-// Scratch of projections and feed-forward: two areas of the widest vector of a layer for every lane.
+// Scratch of projections and feed-forward: two areas of the widest vector of a layer for every lane; what the
+// experts of a lane hold counts as one vector.
 [[nodiscard]] byte_count scratch_bytes(const memory_layout& layout);
 // Bytes of one buffer; 0 for those a layout does not use.
 [[nodiscard]] byte_count buffer_bytes(const memory_layout& layout, buffer_id buffer);

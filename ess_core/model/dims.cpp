@@ -4,6 +4,16 @@
 
 namespace ess {
 
+std::string moe_dims::fault() const {
+  if (experts % groups != 0) {
+    return std::to_string(experts) + " experts do not form " + std::to_string(groups) + " equal groups";
+  }
+  const int candidates = experts / groups * top_groups;
+  if (candidates >= top_k) return {};
+  return "the router chooses " + std::to_string(top_k) + " experts among " + std::to_string(candidates) +
+         ", those of " + std::to_string(top_groups) + " of " + std::to_string(groups) + " groups";
+}
+
 double model_dims::softmax_scale() const {
   const double plain = 1.0 / std::sqrt(static_cast<double>(query_dim()));
   if (rotary.factor <= 1.0) return plain;

@@ -2,6 +2,7 @@
 // Source of the shapes and constants: DeepSeek-V3.2-Exp, inference/config_671B_v3.2.json and model.py.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "ess_core/base/units.h"
@@ -15,9 +16,21 @@ struct moe_dims {
   int top_k = 0;
   int groups = 1;  // the router first picks `top_groups` of `groups`
   int top_groups = 1;
-  int width = 0;  // of one expert
+  int width = 0;              // of one expert; the shared ones are one feed-forward, so many times as wide
+  double routed_scale = 1.0;  // what the weights of a token's routed experts sum to
 
   friend bool operator==(const moe_dims&, const moe_dims&) = default;
+
+  // Why a router cannot choose so; empty if it can.
+  [[nodiscard]] std::string fault() const;
+};
+
+// One routed expert of a token.
+struct expert_choice {
+  std::int32_t expert = 0;
+  float weight = 0;
+
+  friend bool operator==(const expert_choice&, const expert_choice&) = default;
 };
 
 // Rotary embedding with YaRN. factor == 1 switches YaRN off.
@@ -57,12 +70,17 @@ struct model_dims {
   [[nodiscard]] int absorbed_dim() const { return kv_lora + rope; }  // per head, after it
   [[nodiscard]] double softmax_scale() const;                        // (nope+rope)^-0.5 x YaRN's mscale^2
   [[nodiscard]] bool is_moe_layer(int layer) const { return moe.experts > 0 && layer >= dense_layers; }
+  [[nodiscard]] bool has_moe_layers() const { return is_moe_layer(layers - 1); }
+  // Feed-forwards that a token passes in a mixture-of-experts layer: its routed ones, and the shared one.
+  [[nodiscard]] int experts_per_token() const { return moe.top_k + (moe.shared_experts > 0 ? 1 : 0); }
+  [[nodiscard]] int shared_width() const { return moe.shared_experts * moe.width; }
 
   // One packed latent: kv_lora e4m3, one f32 scale per 128 of them, rope bf16. 656 for 512 + 64.
   [[nodiscard]] byte_count latent_row_bytes() const;
   // One indexer key: index_dim e4m3 and one f32 scale. 132 for 128.
   [[nodiscard]] byte_count index_key_bytes() const;
-  // Parameters of attention and indexer of one layer, and of its feed-forward (all experts).
+  // Parameters of attention and indexer of one layer, and of its feed-forward (router and all experts). Norms
+  // and biases, a few thousand values, are not counted.
   [[nodiscard]] std::int64_t attention_parameters() const;
   [[nodiscard]] std::int64_t feed_forward_parameters(int layer) const;
   [[nodiscard]] std::int64_t parameters() const;  // all layers; no embedding, head or draft layer

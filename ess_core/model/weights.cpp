@@ -13,8 +13,23 @@ constexpr float residual_gain = 0.1f;
 // Keys of new tokens follow what is new in the hidden state; else they would resemble each other.
 constexpr query_mix key_mix = {{0.2f, 0.2f, 0.4f, 0.8718f}};
 
+// From the random numbers of one expert to those of the next: more than any matrix has, so that an expert's
+// weights do not depend on how wide it is.
+constexpr std::uint64_t blocks_apart = std::uint64_t{1} << 32;
+// A quarter of the spread of the scores (logits of variance 1 make sigmoids of deviation 0.2): experts next
+// to the threshold change places, no expert takes all.
+constexpr float router_bias_deviation = 0.05f;
+
 float gain_of(weight_kind kind) {
-  return kind == weight_kind::out || kind == weight_kind::down ? residual_gain : 1.0f;
+  switch (kind) {
+    case weight_kind::out:
+    case weight_kind::down:
+    case weight_kind::expert_down:
+    case weight_kind::shared_down:
+      return residual_gain;
+    default:
+      return 1.0f;
+  }
 }
 
 // Scales the four blocks of hidden columns; a factor of 2 keeps the variance, since each block is a quarter.
@@ -63,16 +78,53 @@ matrix_shape shape_of(const model_dims& m, weight_kind kind) {
       return {2 * std::int64_t{m.dense_width}, m.hidden};
     case weight_kind::down:
       return {m.hidden, m.dense_width};
+    case weight_kind::router:
+      return {m.moe.experts, m.hidden};
+    case weight_kind::router_bias:
+      return {1, m.moe.experts};
+    case weight_kind::expert_gate_up:
+      return {2 * std::int64_t{m.moe.width}, m.hidden};
+    case weight_kind::expert_down:
+      return {m.hidden, m.moe.width};
+    case weight_kind::shared_gate_up:
+      return {2 * std::int64_t{m.shared_width()}, m.hidden};
+    case weight_kind::shared_down:
+      return {m.hidden, m.shared_width()};
   }
   return {};
 }
 
+int matrices_of(const model_dims& m, std::int32_t layer, weight_kind kind) {
+  const bool moe = m.is_moe_layer(layer);
+  switch (kind) {
+    case weight_kind::gate_up:
+    case weight_kind::down:
+      return moe ? 0 : 1;
+    case weight_kind::router:
+    case weight_kind::router_bias:
+      return moe ? 1 : 0;
+    case weight_kind::expert_gate_up:
+    case weight_kind::expert_down:
+      return moe ? m.moe.experts : 0;
+    case weight_kind::shared_gate_up:
+    case weight_kind::shared_down:
+      return moe && m.moe.shared_experts > 0 ? 1 : 0;
+    default:
+      return 1;
+  }
+}
+
 void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer, weight_kind kind,
-                  std::span<float> out) {
+                  std::span<float> out, std::int32_t expert) {
   const matrix_shape shape = shape_of(model, kind);
   const auto stream = static_cast<std::uint32_t>(layer) * 64 + static_cast<std::uint32_t>(kind);
-  counter_rng(seed, purpose::weights, stream).fill_unit_variance(out, 0);
+  const auto first_block = static_cast<std::uint64_t>(expert) * blocks_apart;
+  counter_rng(seed, purpose::weights, stream).fill_unit_variance(out, first_block);
   if (kind == weight_kind::index_k_norm) return fill_norm(model.index_dim, out);
+  if (kind == weight_kind::router_bias) {
+    for (float& bias : out) bias *= router_bias_deviation;
+    return;
+  }
   const std::int64_t inputs = kind == weight_kind::k_up ? model.nope : shape.columns;
   const float scale = gain_of(kind) / std::sqrt(static_cast<float>(inputs));
   for (float& w : out) w *= scale;
@@ -84,9 +136,9 @@ void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t laye
 }
 
 std::vector<float> make_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer,
-                                weight_kind kind) {
+                                weight_kind kind, std::int32_t expert) {
   std::vector<float> out(static_cast<std::size_t>(shape_of(model, kind).size()));
-  fill_weights(model, seed, layer, kind, out);
+  fill_weights(model, seed, layer, kind, out, expert);
   return out;
 }
 

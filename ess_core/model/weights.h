@@ -25,8 +25,14 @@ enum class weight_kind : std::uint8_t {
   index_head_weight,  // [index_heads][hidden]
   gate_up,            // [2 x dense_width][hidden]: gate, then up
   down,               // [hidden][dense_width]
+  router,             // [experts][hidden]
+  router_bias,        // [1][experts]: added to scores where experts are chosen, not where they are weighed
+  expert_gate_up,     // [2 x width][hidden] of one routed expert: gate, then up
+  expert_down,        // [hidden][width]
+  shared_gate_up,     // [2 x shared width][hidden]
+  shared_down,        // [hidden][shared width]
 };
-inline constexpr int weight_kind_count = static_cast<int>(weight_kind::down) + 1;
+inline constexpr int weight_kind_count = static_cast<int>(weight_kind::shared_down) + 1;
 
 struct matrix_shape {
   std::int64_t rows = 0;     // outputs
@@ -35,11 +41,13 @@ struct matrix_shape {
 };
 
 [[nodiscard]] matrix_shape shape_of(const model_dims& model, weight_kind kind);
-// Fills `out` ([rows][columns], y = W x) with the weights of `seed`.
+// How many such matrices a layer has: 1, 0 where it has another feed-forward, one for each routed expert.
+[[nodiscard]] int matrices_of(const model_dims& model, std::int32_t layer, weight_kind kind);
+// Fills `out` ([rows][columns], y = W x) with the weights of `seed`; `expert` counts those of expert_*.
 void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer, weight_kind kind,
-                  std::span<float> out);
+                  std::span<float> out, std::int32_t expert = 0);
 [[nodiscard]] std::vector<float> make_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer,
-                                              weight_kind kind);
+                                              weight_kind kind, std::int32_t expert = 0);
 
 // The hidden state that enters a step is made of four equal blocks: a part fixed per request, a slow one, a
 // fast one, and noise (ess_core/engine/open_loop.h). How much of each a layer's queries see decides its

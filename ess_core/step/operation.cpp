@@ -12,11 +12,12 @@ constexpr std::array<std::string_view, op_kind_count> op_names = {
     "fetch_by_call", "stream_layer", "attend",     "merge",       "output",
     "feed_forward",  "route",        "dispatch",   "experts",     "combine"};
 
-constexpr std::array<std::string_view, 23> buffer_names = {
-    "seats",      "hidden",       "q_resid",       "index_query",  "index_weight", "index_key_new",
-    "index_keys", "scores",       "selected",      "query",        "latent_new",   "latents",
-    "staging",    "host_latents", "pool",          "locations",    "misses",       "counters",
-    "attention",  "lse",          "expert_choice", "expert_input", "expert_output"};
+constexpr std::array<std::string_view, 26> buffer_names = {
+    "seats",        "hidden",       "q_resid",       "index_query",   "index_weight",  "index_key_new",
+    "index_keys",   "scores",       "selected",      "query",         "latent_new",    "latents",
+    "staging",      "host_latents", "pool",          "locations",     "misses",        "counters",
+    "attention",    "lse",          "router_scores", "expert_choice", "expert_starts", "expert_rows",
+    "expert_input", "expert_output"};
 static_assert(static_cast<int>(buffer_id::expert_output) + 1 == static_cast<int>(buffer_names.size()));
 
 bool overlap(batch_slice a, batch_slice b) {
@@ -151,16 +152,17 @@ std::vector<access> accesses_of(const operation& op, std::int32_t latent_copies)
       a.write(hidden);
       break;
     case op_kind::route:
-      a.read(hidden), a.write(expert_choice);
+      a.read(hidden), a.write(router_scores), a.write(expert_choice);
       break;
     case op_kind::dispatch:
-      a.read(hidden), a.read(expert_choice), a.write(expert_input);
+      a.read(hidden), a.read(expert_choice), a.write(expert_starts), a.write(expert_rows),
+          a.write(expert_input);
       break;
     case op_kind::experts:
-      a.read(expert_input), a.write(expert_output);
+      a.read(expert_starts), a.read(expert_input), a.write(expert_output);
       break;
     case op_kind::combine:
-      a.read(expert_output), a.read(expert_choice), a.write(hidden);
+      a.read(expert_output), a.read(expert_choice), a.read(expert_rows), a.write(hidden);
       break;
   }
   return std::move(a.out);

@@ -27,9 +27,9 @@ enum class op_kind : std::uint8_t {
   output,             // latent output -> values -> output projection -> added to hidden
   feed_forward,       // gated feed-forward -> added to hidden
   route,              // router: expert choice and weights
-  dispatch,           // tokens -> the ranks of their experts
+  dispatch,           // tokens -> their experts: normalised rows, grouped by expert
   experts,            // grouped expert feed-forward
-  combine,            // expert outputs -> back, summed by expert id
+  combine,            // expert outputs -> back, weighed, summed by expert id, added to hidden
 };
 inline constexpr int op_kind_count = static_cast<int>(op_kind::combine) + 1;
 
@@ -59,9 +59,15 @@ enum class buffer_id : std::uint8_t {
   counters,       // [L][S] row_counters
   attention,      // [2 parts][lanes][heads][kv_lora] f32
   lse,            // [2 parts][lanes][heads] f32, natural logarithm, +inf = no valid row
-  expert_choice,  // [lanes][moe.top_k] id and weight
-  expert_input,   // [tokens received][hidden] f32
-  expert_output,  // [tokens received][hidden] f32
+  // Mixture of experts. Copies of a lane: moe.top_k, and one more for the shared expert, whose id is
+  // moe.experts.
+  router_scores,  // [lanes][experts] f32, sigmoids
+  expert_choice,  // [lanes][moe.top_k] id and weight, by ascending id
+  expert_starts,  // [S][experts + 2] i32, at the slice's first seat: the first row of each expert, then the
+                  // end
+  expert_rows,    // [lanes][copies] i32: rows of the two below
+  expert_input,   // [lanes x copies][hidden] f32: a slice's rows by expert, within it by lane
+  expert_output,  // [lanes x copies][hidden] f32
 };
 
 // A contiguous range of seats: the whole batch or a micro-batch.

@@ -73,6 +73,11 @@ bool complete(const accuracy_inputs& in, const lane_record& r) {
   if (in.system.addressing() == ess::row_addressing::by_location) needed.push_back(op_kind::resolve);
   if (in.system.home() == ess::latent_home::host) needed.push_back(op_kind::write_back);
   if (in.overlap != ess::overlap_kind::none) needed.push_back(op_kind::merge);
+  if (in.layout.model.is_moe_layer(r.layer)) {
+    needed.insert(needed.end(), {op_kind::route, op_kind::dispatch, op_kind::experts, op_kind::combine});
+  } else {
+    needed.push_back(op_kind::feed_forward);
+  }
   return std::ranges::all_of(needed, [&](op_kind kind) { return r.did(kind); }) && !r.whole.lse.empty();
 }
 
@@ -80,9 +85,8 @@ findings check_layer(const check_context& c, const layer_records& records) {
   findings out = check_index_projection(c, records);
   out.merge(check_attention_projection(c, records));
   out.merge(check_output(c, records));
-  const bool dense =
-      std::ranges::all_of(records, [](const lane_record* r) { return r->did(op_kind::feed_forward); });
-  if (dense) out.merge(check_feed_forward(c, records));
+  const bool moe = c.model().is_moe_layer(records.front()->layer);
+  out.merge(moe ? check_experts(c, records) : check_feed_forward(c, records));
   return out;
 }
 

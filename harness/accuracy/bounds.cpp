@@ -16,7 +16,7 @@ constexpr double no_number = std::numeric_limits<double>::max();
 // In the order of a step's operations, which is also that of failures: the first one did it, others follow
 // from it. f32 rounds to 6e-8 (u). A sum of n terms errs by about sqrt(n) u of its terms' magnitude, at most
 // n u; with n up to 18,432 that is 8e-6, in the usual blocked order far less.
-constexpr std::array<figure_bound, 28> bounds = {{
+constexpr std::array<figure_bound, 35> bounds = {{
     {"project_index.input_differing", 0, "copied"},
     {"project_index.q_resid", 2e-5, "two norms and a sum over hidden"},
     {"project_index.head_weight", 2e-5, "a sum over hidden; scales are powers of two"},
@@ -53,6 +53,16 @@ constexpr std::array<figure_bound, 28> bounds = {{
      "of the largest value added: sums over kv_lora and heads x v; half a step of the hidden state itself, "
      "which is up to a hundred times larger"},
     {"feed_forward.hidden", 2e-5, "of the largest value added: sums over hidden and the width"},
+    {"route.score", 2e-6,
+     "a quarter, the sigmoid's steepest slope, of the error of a logit: a norm and a sum over hidden"},
+    {"route.differing_experts", 0, "exact on the device's own scores: their sums with biases in double are"},
+    {"route.weight", 1e-6, "a quotient by a sum of top_k scores, in f32 at worst"},
+    {"dispatch.wrong_rows", 0, "integers"},
+    {"dispatch.input", 5e-6, "a norm: a sum over hidden, a root and a product"},
+    {"experts.output", 2e-5, "sums over hidden and the width, as in feed_forward"},
+    {"combine.hidden", 2e-5,
+     "of the largest value added: a rounding for each expert; half a step of the hidden state itself, which "
+     "is up to a hundred times larger"},
     {"recorded.missing", 0, "a check of nothing would pass"},
     {"vs_all_gpu.differing_values", 0, "same kernels, same rows, same order"},
     {"vs_all_gpu.missing_seats", 0, "same requests"},

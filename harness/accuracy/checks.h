@@ -24,12 +24,20 @@ using layer_records = std::vector<const lane_record*>;
 [[nodiscard]] findings check_attention_projection(const check_context& c, const layer_records& records);
 [[nodiscard]] findings check_output(const check_context& c, const layer_records& records);
 [[nodiscard]] findings check_feed_forward(const check_context& c, const layer_records& records);
+// Of a mixture-of-experts layer: route, dispatch, experts, combine.
+[[nodiscard]] findings check_experts(const check_context& c, const layer_records& records);
 
 // One record each; independent of one another.
 [[nodiscard]] findings check_index_keys(const check_context& c, const lane_record& r);
 [[nodiscard]] findings check_selection(const check_context& c, const lane_record& r);
 [[nodiscard]] findings check_rows(const check_context& c, const lane_record& r);
 [[nodiscard]] findings check_attention(const check_context& c, const lane_record& r);
+
+// max |after - before - added| / max |added|: what is added is small beside the hidden state itself.
+[[nodiscard]] double addition_error(const std::vector<float>& before, const std::vector<float>& after,
+                                    const std::vector<double>& added);
+// silu(gate) x up of [gate, up].
+[[nodiscard]] std::vector<double> silu_times(const std::vector<double>& gate_up);
 
 [[nodiscard]] inline place place_of(const lane_record& r) {
   return {.step = r.step, .layer = r.layer, .request = r.seat.request};

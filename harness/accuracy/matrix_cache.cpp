@@ -20,9 +20,9 @@ ess::byte_count matrix_cache::kept() const {
 }
 
 matrix matrix_cache::get(const ess::model_dims& model, std::uint64_t seed, std::int32_t layer,
-                         ess::weight_kind kind) {
+                         ess::weight_kind kind, std::int32_t expert) {
   const auto found = std::ranges::find_if(entries_, [&](const entry& e) {
-    return e.kind == kind && e.layer == layer && e.seed == seed && e.model == model;
+    return e.kind == kind && e.expert == expert && e.layer == layer && e.seed == seed && e.model == model;
   });
   if (found != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, found);
@@ -31,8 +31,8 @@ matrix matrix_cache::get(const ess::model_dims& model, std::uint64_t seed, std::
   const std::int64_t bytes = ess::shape_of(model, kind).size() * std::int64_t{sizeof(float)};
   const bool keep = bytes <= budget_.value;
   while (keep && kept().value + bytes > budget_.value) entries_.pop_back();
-  auto made = std::make_shared<const std::vector<float>>(ess::make_weights(model, seed, layer, kind));
-  if (keep) entries_.push_front({model, seed, layer, kind, made});
+  auto made = std::make_shared<const std::vector<float>>(ess::make_weights(model, seed, layer, kind, expert));
+  if (keep) entries_.push_front({model, seed, layer, kind, expert, made});
   return made;
 }
 

@@ -19,7 +19,7 @@ class matrix_cache {
   explicit matrix_cache(ess::byte_count budget = {300'000'000}) : budget_(budget) {}
 
   [[nodiscard]] matrix get(const ess::model_dims& model, std::uint64_t seed, std::int32_t layer,
-                           ess::weight_kind kind);
+                           ess::weight_kind kind, std::int32_t expert = 0);
   [[nodiscard]] ess::byte_count kept() const;
 
  private:
@@ -28,6 +28,7 @@ class matrix_cache {
     std::uint64_t seed;
     std::int32_t layer;
     ess::weight_kind kind;
+    std::int32_t expert;
     matrix values;
   };
   ess::byte_count budget_;

@@ -11,7 +11,12 @@ namespace {
 using ess::weight_kind;
 using vectors = std::vector<std::vector<double>>;
 
-// Of the largest value added, which is small beside the hidden state itself.
+vectors product(const check_context& c, const layer_records& records, weight_kind kind, const vectors& xs) {
+  return multiply(*c.matrices.get(c.model(), c.seed, records.front()->layer, kind), xs);
+}
+
+}  // namespace
+
 double addition_error(const std::vector<float>& before, const std::vector<float>& after,
                       const std::vector<double>& added) {
   double worst = 0;
@@ -33,12 +38,6 @@ std::vector<double> silu_times(const std::vector<double>& gate_up) {
   }
   return out;
 }
-
-vectors product(const check_context& c, const layer_records& records, weight_kind kind, const vectors& xs) {
-  return multiply(*c.matrices.get(c.model(), c.seed, records.front()->layer, kind), xs);
-}
-
-}  // namespace
 
 findings check_output(const check_context& c, const layer_records& records) {
   findings out;

@@ -80,10 +80,11 @@ void step_recorder::record(const ess::operation& op, lane_record& r) {
     case op_kind::combine:
       r.hidden_out = lane_values<float>(buffer_id::hidden, r.lane, hidden);
       return;
-    case op_kind::read_back:
     case op_kind::route:
     case op_kind::dispatch:
     case op_kind::experts:
+      return record_experts(op, r);
+    case op_kind::read_back:
       return;
   }
 }
@@ -171,6 +172,35 @@ void step_recorder::record_attention(const ess::operation& op, lane_record& r) {
       r.attended.push_back(device_row(r, r.selected[i], r.locations[i]));
     }
   }
+}
+
+void step_recorder::record_experts(const ess::operation& op, lane_record& r) {
+  const ess::model_dims& m = target_.layout.model;
+  if (op.kind == op_kind::route) {
+    r.router_scores = lane_values<float>(buffer_id::router_scores, r.lane, m.moe.experts);
+    r.expert_choice = lane_values<ess::expert_choice>(buffer_id::expert_choice, r.lane, m.moe.top_k);
+  } else if (op.kind == op_kind::dispatch) {
+    r.expert_starts =
+        lane_values<std::int32_t>(buffer_id::expert_starts, op.slice.first, m.moe.experts + std::int64_t{2});
+    r.expert_rows = lane_values<std::int32_t>(buffer_id::expert_rows, r.lane, m.experts_per_token());
+    r.expert_input = expert_values(buffer_id::expert_input, r);
+  } else {
+    r.expert_output = expert_values(buffer_id::expert_output, r);
+  }
+}
+
+// Of the lane's rows; zeros for a row outside the buffer, where the device itself would stray.
+std::vector<float> step_recorder::expert_values(buffer_id buffer, const lane_record& r) const {
+  const std::int64_t hidden = target_.layout.model.hidden;
+  const std::int64_t rows = ess::buffer_bytes(target_.layout, buffer).value / (hidden * 4);
+  std::vector<float> out;
+  for (const std::int32_t row : r.expert_rows) {
+    const bool inside = row >= 0 && row < rows;
+    const auto values = inside ? lane_values<float>(buffer, row, hidden)
+                               : std::vector<float>(static_cast<std::size_t>(hidden));
+    out.insert(out.end(), values.begin(), values.end());
+  }
+  return out;
 }
 
 template <class T>

@@ -30,7 +30,7 @@ struct lane_record {
   std::bitset<ess::op_kind_count> ran;
 
   std::vector<float> hidden_in, hidden_between,
-      hidden_out;  // before project_index, after output, after feed_forward
+      hidden_out;  // before project_index, after output, after feed_forward or combine
   std::vector<float> q_resid;
   std::vector<std::uint8_t> index_query;    // [index_heads][index_dim]
   std::vector<float> index_weight;          // [index_heads]
@@ -48,6 +48,14 @@ struct lane_record {
   std::vector<row_record> attended;          // every selected row, after the attend operation it belongs to
   attention_record whole;                    // after merge, or after the only attend
   attention_record resident, incoming;       // of attention in two parts
+
+  // Of a mixture-of-experts layer; copies: of the lane's hidden state, one for each of its experts.
+  std::vector<float> router_scores;               // [experts]
+  std::vector<ess::expert_choice> expert_choice;  // [moe.top_k]
+  std::vector<std::int32_t> expert_starts;        // [experts + 2], of the slice
+  std::vector<std::int32_t> expert_rows;          // [copies]
+  std::vector<float> expert_input;                // [copies][hidden]
+  std::vector<float> expert_output;               // [copies][hidden]
 
   [[nodiscard]] bool did(ess::op_kind kind) const { return ran.test(static_cast<std::size_t>(kind)); }
 };
@@ -88,6 +96,8 @@ class step_recorder {
   void record_selection(const ess::operation& op, lane_record& r);
   void record_movement(const ess::operation& op, lane_record& r);
   void record_attention(const ess::operation& op, lane_record& r);
+  void record_experts(const ess::operation& op, lane_record& r);
+  [[nodiscard]] std::vector<float> expert_values(ess::buffer_id buffer, const lane_record& r) const;
   template <class T>
   [[nodiscard]] std::vector<T> lane_values(ess::buffer_id buffer, std::int64_t lane,
                                            std::int64_t count) const;

@@ -74,11 +74,11 @@ std::string missing_mechanism(const settings& s, const ess::model_dims& model) {
   if (s.two_batch_overlap) return "two_batch_overlap is not in this version";
   if (s.warmup == workloads::warmup_mode::arbitrary) return "warmup 'arbitrary' is not in this version";
   if (s.prefetch_rows > 0) return "prefetch_rows is not in this version; use 0";
-  if (model.dense_layers < model.layers) {
+  if (model.has_moe_layers() && (s.cluster.ep > 1 || s.model.ep_slice > 1)) {
     return fmt::format(
-        "model {} has {} mixture-of-experts layers, which no device of this version runs; "
-        "model.layers = {} keeps the dense ones",
-        model.name, model.layers - model.dense_layers, model.dense_layers);
+        "the mixture of experts runs on one device in this version; cluster.ep = 0 and model.ep_slice = 1 "
+        "keep it there, model.layers = {} keeps the dense layers only",
+        model.dense_layers);
   }
   return {};
 }

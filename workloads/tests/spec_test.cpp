@@ -314,6 +314,8 @@ const std::vector<error_case> error_cases = {
      "q.json:3: two extra points are called 'x'"},
     {"more_layers_than_the_model", lines(R"("model": {"preset": "tiny", "layers": 4})"),
      "q.json:3: 'model.layers' is 4, but tiny has 3 (point 'ess')"},
+    {"experts_of_no_group", lines(R"("model": {"preset": "deepseek_v3_2", "experts": 12})"),
+     "q.json:3: 'model.experts' is 12, but 12 experts do not form 8 equal groups (point 'ess')"},
     {"accepts_more_than_drafted", lines(R"("mtp_accept": 1.7)"),
      "q.json:3: 'mtp_accept' is 1.7, but a step has mtp = 1 (point 'ess'); "
      "set both; 'exclude' removes pairs that do not go together"},

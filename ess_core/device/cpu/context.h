@@ -115,11 +115,16 @@ struct context {
   }
 };
 
-// Operations, by file: projections.cpp, selection.cpp, movement.cpp.
+// Operations, by file: projections.cpp, experts.cpp, selection.cpp, movement.cpp.
 void project_index(context& c, const operation& op);
 void project_attention(context& c, const operation& op);
 void output(context& c, const operation& op);
 void feed_forward(context& c, const operation& op);
+
+void route(context& c, const operation& op);
+void dispatch(context& c, const operation& op);
+void experts(context& c, const operation& op);
+void combine(context& c, const operation& op);
 
 void append_key(context& c, const operation& op);
 void score_keys(context& c, const operation& op);

@@ -7,6 +7,7 @@
 
 #include "ess_core/device/cpu/context.h"
 #include "ess_core/device/cpu/kernels/attend.h"
+#include "ess_core/device/cpu/kernels/choose_experts.h"
 #include "ess_core/device/cpu/kernels/select_topk.h"
 #include "ess_core/device/cpu/stream_executor.h"
 #include "ess_core/device/cpu/thread_place.h"
@@ -59,19 +60,38 @@ handler handler_of(op_kind kind) {
     case op_kind::feed_forward:
       return feed_forward;
     case op_kind::route:
+      return route;
+    case op_kind::dispatch:
+      return dispatch;
+    case op_kind::experts:
+      return experts;
+    case op_kind::combine:
+      return combine;
+  }
+  return nullptr;
+}
+
+// A layer has the weights of one kind of feed-forward.
+bool has_weights_for(const model_dims& model, const operation& op) {
+  switch (op.kind) {
+    case op_kind::feed_forward:
+      return !model.is_moe_layer(op.layer);
+    case op_kind::route:
     case op_kind::dispatch:
     case op_kind::experts:
     case op_kind::combine:
-      return nullptr;
+      return model.is_moe_layer(op.layer);
+    default:
+      return true;
   }
-  return nullptr;
 }
 
 std::size_t thread_scratch_bytes(const memory_layout& l) {
   const model_dims& m = l.model;
   const std::size_t pointers = (static_cast<std::size_t>(m.top_k) * sizeof(void*) + 63) / 64 * 64;
-  return std::max(pointers + attend_scratch_bytes(m.heads, m.kv_lora, m.rope),
-                  select_topk_scratch_bytes(l.max_context));
+  return std::max({pointers + attend_scratch_bytes(m.heads, m.kv_lora, m.rope),
+                   select_topk_scratch_bytes(l.max_context),
+                   m.has_moe_layers() ? choose_experts_scratch_bytes(m.moe) : 0});
 }
 
 // Latent rows that an operation touches. When it starts, the counts that it depends on are known.
@@ -169,6 +189,9 @@ class cpu_device final : public device {
       if (handler_of(op.kind) == nullptr) {
         throw unsupported(fmt::format("the cpu device has no {} operation", ess::to_string(op.kind)));
       }
+      if (!has_weights_for(context_->model(), op)) {
+        throw unsupported(fmt::format("layer {} has no weights for {}", op.layer, ess::to_string(op.kind)));
+      }
     }
     context_->link.begin_step(after ? link_settings{} : options_.link);
     const auto execute = [this](const operation& op) {
@@ -188,6 +211,9 @@ class cpu_device final : public device {
     if (m.index_dim != 128) throw unsupported("the cpu device scores index keys of 128 values only");
     if (m.kv_lora % 128 != 0 || m.rope != 64)
       throw unsupported("the cpu device needs latents of 128 n + 64 values");
+    if (const std::string fault = m.moe.fault(); m.has_moe_layers() && !fault.empty()) {
+      throw unsupported(fault);
+    }
   }
 
   [[nodiscard]] std::byte* place(buffer_id buffer, std::int64_t offset, std::size_t size) const {

@@ -6,52 +6,10 @@
 #include "ess_core/device/cpu/kernels/elementwise.h"
 #include "ess_core/device/cpu/kernels/index_quant.h"
 #include "ess_core/device/cpu/kernels/row_quant.h"
+#include "ess_core/device/cpu/products.h"
 
 namespace ess::cpu {
 namespace {
-
-// The lanes of a slice, as rows of a product.
-struct lane_range {
-  std::int64_t first;
-  int count;
-};
-
-lane_range lanes_of(const context& c, batch_slice slice) {
-  return {std::int64_t{slice.first} * c.queries(), slice.count * c.queries()};
-}
-
-struct rows_in {
-  const float* data;
-  std::int64_t pitch;
-};
-struct rows_out {
-  float* data;
-  std::int64_t pitch;
-};
-
-// y = x W^T, its columns spread over the threads of the compute stream.
-void product(context& c, const packed_matrix& w, int rows, rows_in x, rows_out y) {
-  c.team.for_each(w.panels(), [&](std::int32_t panel, int) {
-    w.run_panels(panel, 1, rows, x.data, x.pitch, y.data, y.pitch);
-  });
-}
-
-// RMS norm of the hidden state of every lane, into the narrow scratch: [lane in slice][hidden].
-rows_in normed_hidden(context& c, lane_range lanes) {
-  const std::int64_t hidden = c.model().hidden;
-  float* out = c.narrow_scratch();
-  c.team.for_each(lanes.count, [&](std::int32_t i, int) {
-    rms_norm(c.at<float>(buffer_id::hidden, (lanes.first + i) * hidden), hidden, out + i * hidden);
-  });
-  return {out, hidden};
-}
-
-void add_to_hidden(context& c, lane_range lanes, const float* x) {
-  const std::int64_t hidden = c.model().hidden;
-  c.team.for_each(lanes.count, [&](std::int32_t i, int) {
-    add(x + i * hidden, hidden, c.at<float>(buffer_id::hidden, (lanes.first + i) * hidden));
-  });
-}
 
 void make_index_key(context& c, const layer_weights& w, std::int64_t lane, float* key) {
   const int dim = c.model().index_dim;
@@ -101,10 +59,6 @@ void rotate_query(context& c, std::int64_t lane, const float* projected) {
     std::copy_n(projected + std::ptrdiff_t{head} * m.query_dim() + m.nope, m.rope, to);
     rotate_pairs(to, c.cos_of(position), c.sin_of(position), m.rope / 2);
   }
-}
-
-const layer_weights& weights_of(const context& c, const operation& op) {
-  return c.weights->layers[static_cast<std::size_t>(op.layer)];
 }
 
 }  // namespace
@@ -177,12 +131,12 @@ void feed_forward(context& c, const operation& op) {
   const rows_in x = normed_hidden(c, lanes);
   const std::int64_t pitch = 2 * std::int64_t{m.dense_width};
   float* gate_up = c.wide_scratch();
-  product(c, w.gate_up, lanes.count, x, {gate_up, pitch});
+  product(c, w.dense.gate_up, lanes.count, x, {gate_up, pitch});
   c.team.for_each(lanes.count, [&](std::int32_t i, int) {
     float* gate = gate_up + i * pitch;
     silu_multiply(gate, gate + m.dense_width, m.dense_width, gate);
   });
-  product(c, w.down, lanes.count, {gate_up, pitch}, {c.narrow_scratch(), m.hidden});
+  product(c, w.dense.down, lanes.count, {gate_up, pitch}, {c.narrow_scratch(), m.hidden});
   add_to_hidden(c, lanes, c.narrow_scratch());
 }
 

@@ -5,10 +5,26 @@
 namespace ess::cpu {
 namespace {
 
-packed_matrix pack(const model_dims& model, std::uint64_t seed, std::int32_t layer, weight_kind kind) {
+packed_matrix pack(const model_dims& model, std::uint64_t seed, std::int32_t layer, weight_kind kind,
+                   std::int32_t expert = 0) {
+  if (matrices_of(model, layer, kind) == 0) return {};
   const matrix_shape shape = shape_of(model, kind);
-  return packed_matrix(make_weights(model, seed, layer, kind).data(), static_cast<int>(shape.rows),
+  return packed_matrix(make_weights(model, seed, layer, kind, expert).data(), static_cast<int>(shape.rows),
                        static_cast<int>(shape.columns));
+}
+
+std::vector<gated_weights> pack_experts(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
+  const auto packed = [&](weight_kind kind, std::int32_t expert) {
+    return pack(model, seed, layer, kind, expert);
+  };
+  std::vector<gated_weights> out;
+  for (int e = 0; e < matrices_of(model, layer, weight_kind::expert_down); ++e) {
+    out.push_back({packed(weight_kind::expert_gate_up, e), packed(weight_kind::expert_down, e)});
+  }
+  if (matrices_of(model, layer, weight_kind::shared_down) > 0) {
+    out.push_back({packed(weight_kind::shared_gate_up, 0), packed(weight_kind::shared_down, 0)});
+  }
+  return out;
 }
 
 // k_up is stored [heads][nope][kv_lora]; as a product y = x W^T it is W = [kv_lora][nope].
@@ -46,8 +62,10 @@ layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32
           .index_q = packed(weight_kind::index_q),
           .index_k = packed(weight_kind::index_k),
           .index_head_weight = packed(weight_kind::index_head_weight),
-          .gate_up = packed(weight_kind::gate_up),
-          .down = packed(weight_kind::down),
+          .dense = {packed(weight_kind::gate_up), packed(weight_kind::down)},
+          .router = packed(weight_kind::router),
+          .router_bias = make_weights(model, seed, layer, weight_kind::router_bias),
+          .experts = pack_experts(model, seed, layer),
           .k_up = pack_k_up(model, seed, layer),
           .v_up = pack_v_up(model, seed, layer),
           .index_k_norm = make_weights(model, seed, layer, weight_kind::index_k_norm)};

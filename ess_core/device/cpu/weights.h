@@ -9,11 +9,20 @@
 
 namespace ess::cpu {
 
+// A gated feed-forward.
+struct gated_weights {
+  packed_matrix gate_up, down;
+};
+
 struct layer_weights {
-  packed_matrix q_a, q_b, kv_a, out, index_q, index_k, index_head_weight, gate_up, down;
-  std::vector<packed_matrix> k_up;  // per head: nope -> kv_lora
-  std::vector<packed_matrix> v_up;  // per head: kv_lora -> v
-  std::vector<float> index_k_norm;  // [2][index_dim]
+  packed_matrix q_a, q_b, kv_a, out, index_q, index_k, index_head_weight;
+  gated_weights dense;  // empty in a mixture-of-experts layer
+  packed_matrix router;
+  std::vector<float> router_bias;
+  std::vector<gated_weights> experts;  // routed, then the shared one; none in a dense layer
+  std::vector<packed_matrix> k_up;     // per head: nope -> kv_lora
+  std::vector<packed_matrix> v_up;     // per head: kv_lora -> v
+  std::vector<float> index_k_norm;     // [2][index_dim]
 };
 
 struct model_weights {

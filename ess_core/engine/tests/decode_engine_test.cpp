@@ -13,8 +13,10 @@ namespace {
 constexpr token_id longest = 200;
 
 struct fixture {
-  explicit fixture(std::string_view name, std::int32_t room, std::int32_t seats)
-      : system(make_system(name, {.sparse_ratio = 0.25})), on(make_cpu_device({})) {
+  fixture(std::string_view name, std::int32_t room, std::int32_t seats, std::string_view preset = "tiny")
+      : model(find_model_preset(preset).value()),
+        system(make_system(name, {.sparse_ratio = 0.25})),
+        on(make_cpu_device({})) {
     layout =
         make_layout({.model = model, .final_tokens = longest, .shortest_tokens = 1}, *system, room, seats);
     on->allocate(layout, 3);
@@ -22,7 +24,7 @@ struct fixture {
         std::make_unique<decode_engine>(*on, *system, prefill, engine_options{.layout = layout, .seed = 3});
   }
 
-  model_dims model = find_model_preset("tiny").value();
+  model_dims model;
   std::unique_ptr<cache_system> system;
   std::unique_ptr<ess::device> on;
   memory_layout layout;
@@ -51,8 +53,8 @@ std::vector<request> mixed_requests() {
 }
 
 // Continuous batching with requests of all lengths, in room for few: places are reused many times.
-outputs serve(std::string_view system, std::int32_t room, std::int32_t seats) {
-  fixture f(system, room, seats);
+outputs serve(std::string_view system, std::int32_t room, std::int32_t seats, std::string_view model) {
+  fixture f(system, room, seats, model);
   outputs out;
   const auto requests = mixed_requests();
   for (std::size_t next = 0; next < requests.size() || f.engine->active() > 0;) {
@@ -64,15 +66,17 @@ outputs serve(std::string_view system, std::int32_t room, std::int32_t seats) {
 }
 
 TEST(decode_engine, a_request_decodes_the_same_whoever_is_beside_it) {
-  outputs alone;
-  for (const request& r : mixed_requests()) {
-    fixture f("all_gpu", 1, 1);
-    EXPECT_TRUE(f.engine->admit(r));
-    for (token_id s = 0; s < r.output_tokens; ++s) step_and_record(f, alone);
-    EXPECT_EQ(f.engine->active(), 0);
-  }
-  for (const auto name : system_names()) {
-    EXPECT_EQ(serve(name, 2, 4), alone) << name;
+  for (const std::string_view model : {"tiny", "tiny_moe"}) {
+    outputs alone;
+    for (const request& r : mixed_requests()) {
+      fixture f("all_gpu", 1, 1, model);
+      EXPECT_TRUE(f.engine->admit(r));
+      for (token_id s = 0; s < r.output_tokens; ++s) step_and_record(f, alone);
+      EXPECT_EQ(f.engine->active(), 0);
+    }
+    for (const auto name : system_names()) {
+      EXPECT_EQ(serve(name, 2, 4, model), alone) << model << ", " << name;
+    }
   }
 }
 

@@ -11,14 +11,25 @@ model_dims tiny() { return find_model_preset("tiny").value(); }
 
 TEST(weights, shapes_add_up_to_the_parameters_of_a_layer) {
   for (const auto name : model_preset_names()) {
-    model_dims m = find_model_preset(name).value();
-    std::int64_t sum = 0;
-    for (int k = 0; k < weight_kind_count; ++k) {
-      const auto kind = static_cast<weight_kind>(k);
-      if (kind != weight_kind::index_k_norm) sum += shape_of(m, kind).size();
+    const model_dims m = find_model_preset(name).value();
+    for (const int layer : {0, m.layers - 1}) {
+      std::int64_t sum = 0;
+      for (int k = 0; k < weight_kind_count; ++k) {
+        const auto kind = static_cast<weight_kind>(k);
+        if (kind == weight_kind::index_k_norm || kind == weight_kind::router_bias) continue;
+        sum += matrices_of(m, layer, kind) * shape_of(m, kind).size();
+      }
+      EXPECT_EQ(sum, m.attention_parameters() + m.feed_forward_parameters(layer)) << name;
     }
-    EXPECT_EQ(sum, m.attention_parameters() + m.feed_forward_parameters(0)) << name;
   }
+}
+
+TEST(weights, of_experts_differ_and_do_not_depend_on_how_many_there_are) {
+  model_dims m = find_model_preset("tiny_moe").value();
+  const auto second = make_weights(m, 1, 1, weight_kind::expert_down, 1);
+  EXPECT_NE(second, make_weights(m, 1, 1, weight_kind::expert_down, 0));
+  m.moe.experts = 4;
+  EXPECT_EQ(second, make_weights(m, 1, 1, weight_kind::expert_down, 1));
 }
 
 TEST(weights, depend_on_seed_layer_and_kind) {

@@ -20,6 +20,17 @@ TEST(accuracy, every_system_passes_under_every_overlap) {
   }
 }
 
+TEST(accuracy, every_system_passes_with_a_mixture_of_experts) {
+  for (const auto system : ess::system_names()) {
+    for (const overlap_kind overlap : {overlap_kind::none, overlap_kind::da}) {
+      const accuracy_report report =
+          checked_batch({.model = "tiny_moe", .system = system, .overlap = overlap}).check();
+      EXPECT_TRUE(report.ok) << system << ", " << to_string(overlap) << "\n  "
+                             << fmt::format("{}", fmt::join(report.failures, "\n  "));
+    }
+  }
+}
+
 TEST(accuracy, pools_smaller_than_a_step_pass) {
   for (const overlap_kind overlap : ess::all_overlaps) {
     for (const std::int64_t rows : {1, 20, 33}) {
@@ -42,6 +53,7 @@ TEST(accuracy, every_judged_figure_is_taken_by_some_system) {
     taken.merge(checked_batch({.system = system, .overlap = overlap_kind::none}).check().figures);
   }
   taken.merge(checked_batch({.overlap = overlap_kind::da}).check().figures);
+  taken.merge(checked_batch({.model = "tiny_moe"}).check().figures);
   for (const figure_bound& bound : figure_bounds())
     EXPECT_TRUE(taken.contains(std::string(bound.name))) << bound.name;
 }

@@ -262,6 +262,54 @@ TEST(tampering, one_value_of_each_result) {
   }
 }
 
+TEST(tampering, one_value_of_each_result_of_a_mixture_of_experts) {
+  struct result {
+    op_kind kind;
+    buffer_id buffer;
+    std::int64_t element;  // of 4 bytes
+    float factor;
+    std::string_view figure;
+  };
+  constexpr std::array results = {
+      result{op_kind::route, buffer_id::router_scores, 0, 1.01f, "route.score"},
+      result{op_kind::route, buffer_id::expert_choice, 1, 1.01f, "route.weight"},
+      result{op_kind::dispatch, buffer_id::expert_input, 0, 1.5f, "dispatch.input"},
+      result{op_kind::experts, buffer_id::expert_output, 0, 2.0f, "experts.output"},
+      result{op_kind::combine, buffer_id::hidden, 0, 1.01f, "combine.hidden"}};
+  for (const result& r : results) {
+    checked_batch b({.model = "tiny_moe"});
+    meddle_after(b, r.kind, [&](ess::device& on) {
+      auto value = read_values<float>(on, r.buffer, r.element, 1);
+      value[0] *= r.factor;
+      on.write(r.buffer, r.element * 4, std::as_bytes(std::span(value)));
+    });
+    expect_first_failure(b.check(), std::string(r.figure));
+  }
+}
+
+// An expert that is not chosen takes the place of the first one.
+TEST(tampering, one_chosen_expert) {
+  checked_batch b({.model = "tiny_moe"});
+  meddle_after(b, op_kind::route, [&](ess::device& on) {
+    auto ids = read_values<std::int32_t>(on, buffer_id::expert_choice, 0, 1);
+    const auto second = read_values<std::int32_t>(on, buffer_id::expert_choice, 2, 1);
+    ids[0] = ids[0] > 0 ? ids[0] - 1 : second[0] - 1;
+    if (ids[0] == 0 && second[0] == 1) ids[0] = 7;
+    on.write(buffer_id::expert_choice, 0, std::as_bytes(std::span(ids)));
+  });
+  expect_first_failure(b.check(), "route.differing_experts 1 ");
+}
+
+TEST(tampering, two_experts_swap_a_lane) {
+  checked_batch b({.model = "tiny_moe"});
+  meddle_after(b, op_kind::dispatch, [&](ess::device& on) {
+    auto rows = read_values<std::int32_t>(on, buffer_id::expert_rows, 0, 2);
+    std::swap(rows[0], rows[1]);
+    on.write(buffer_id::expert_rows, 0, std::as_bytes(std::span(rows)));
+  });
+  expect_first_failure(b.check(), "dispatch.wrong_rows 2 ");
+}
+
 TEST(tampering, a_merge_that_forgets_a_part) {
   checked_batch b({.overlap = ess::overlap_kind::da});
   meddle_after(b, op_kind::merge, [&](ess::device& on) {

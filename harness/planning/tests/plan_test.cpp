@@ -59,9 +59,33 @@ TEST(plan_point, mechanisms_of_later_versions_are_refused_by_name) {
   p = point_of(workloads::system_kind::all_gpu);
   p.requested.model.preset = "deepseek_v3_2";
   p.requested.device_budget_beyond_weights_bytes = 100'000'000'000;
-  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("mixture-of-experts"));
+  p.requested.cluster.ep = 32;
+  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("mixture of experts runs on one device"));
   p.requested.model.layers = 1;
   EXPECT_EQ(plan_point(p).verdict, plan_verdict::ok) << plan_point(p).reason;
+}
+
+TEST(plan_point, a_mixture_of_experts_is_counted_with_its_buffers) {
+  workloads::point p = point_of(workloads::system_kind::all_gpu);
+  p.requested.model.preset = "tiny_moe";
+  p.requested.batch = 2;
+  const planned_point all = plan_point(p);
+  EXPECT_EQ(all.verdict, plan_verdict::ok) << all.reason;
+  const auto bytes_of = [](const planned_point& plan, std::string_view what) {
+    return std::ranges::find(plan.memory, what, &ess::memory_item::what)->bytes.value;
+  };
+  EXPECT_EQ(bytes_of(all, "weights"), all.model.parameters() * 4);
+  EXPECT_GE(ess::buffer_bytes(all.layout(), ess::buffer_id::expert_input).value,
+            std::int64_t{2} * 4 * all.model.hidden * 4);
+  p.requested.model.layers = 1;  // the dense one
+  EXPECT_EQ(ess::buffer_bytes(plan_point(p).layout(), ess::buffer_id::expert_input).value, 0);
+  EXPECT_EQ(plan_point(p).verdict, plan_verdict::ok);
+  p.requested.model.layers = 0;
+  p.requested.model.preset = "mini_moe";
+  const planned_point mini = plan_point(p);
+  p.requested.model.experts = 8;  // half of them: seven layers, three matrices of 128 x 1,024, and the router
+  EXPECT_EQ(bytes_of(mini, "weights") - bytes_of(plan_point(p), "weights"),
+            std::int64_t{7} * 8 * (3 * 128 + 1) * 1024 * 4);
 }
 
 TEST(plan_point, effective_settings_say_what_is_really_used) {

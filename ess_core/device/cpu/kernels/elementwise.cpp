@@ -87,6 +87,12 @@ void add_simd(const float* x, std::int64_t n, float* out) {
   });
 }
 
+void add_scaled_simd(const float* x, float factor, std::int64_t n, float* out) {
+  for_each_vector(n, [&](auto d, std::int64_t i) {
+    hn::StoreU(hn::MulAdd(hn::LoadU(d, x + i), hn::Set(d, factor), hn::LoadU(d, out + i)), d, out + i);
+  });
+}
+
 }  // namespace ess::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -97,6 +103,7 @@ HWY_EXPORT(rms_norm_simd);
 HWY_EXPORT(layer_norm_simd);
 HWY_EXPORT(silu_multiply_simd);
 HWY_EXPORT(add_simd);
+HWY_EXPORT(add_scaled_simd);
 }  // namespace
 
 void rms_norm(const float* x, std::int64_t n, float* out) { HWY_DYNAMIC_DISPATCH(rms_norm_simd)(x, n, out); }
@@ -107,6 +114,9 @@ void silu_multiply(const float* gate, const float* up, std::int64_t n, float* ou
   HWY_DYNAMIC_DISPATCH(silu_multiply_simd)(gate, up, n, out);
 }
 void add(const float* x, std::int64_t n, float* out) { HWY_DYNAMIC_DISPATCH(add_simd)(x, n, out); }
+void add_scaled(const float* x, float factor, std::int64_t n, float* out) {
+  HWY_DYNAMIC_DISPATCH(add_scaled_simd)(x, factor, n, out);
+}
 
 }  // namespace ess::cpu
 #endif

@@ -15,5 +15,7 @@ void layer_norm(const float* x, const float* weight, const float* bias, std::int
 void silu_multiply(const float* gate, const float* up, std::int64_t n, float* out);
 // out[i] += x[i].
 void add(const float* x, std::int64_t n, float* out);
+// out[i] += factor * x[i].
+void add_scaled(const float* x, float factor, std::int64_t n, float* out);
 
 }  // namespace ess::cpu

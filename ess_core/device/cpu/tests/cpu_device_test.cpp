@@ -19,6 +19,7 @@ struct trace {
 };
 
 struct run_options {
+  std::string_view model = "tiny";
   std::string_view system = "all_gpu";
   overlap_kind overlap = overlap_kind::none;
   std::int32_t batch = 3;
@@ -29,7 +30,7 @@ struct run_options {
 };
 
 trace run(const run_options& o) {
-  const model_dims model = find_model_preset("tiny").value();
+  const model_dims model = find_model_preset(o.model).value();
   const auto system = make_system(o.system, o.ess);
   const auto device = make_cpu_device({.link = o.link, .compute_threads = o.threads});
   const batch_plan plan{.model = model, .final_tokens = prompt + steps, .host_row_pitch = o.pitch};
@@ -55,11 +56,13 @@ trace run(const run_options& o) {
 }
 
 TEST(cpu_device, every_system_without_overlap_equals_all_gpu_bit_for_bit) {
-  const trace want = run({});
-  for (const auto system : system_names()) {
-    const trace got = run({.system = system});
-    EXPECT_EQ(got.hidden, want.hidden) << system;
-    EXPECT_EQ(got.selected, want.selected) << system;
+  for (const std::string_view model : {"tiny", "tiny_moe"}) {
+    const trace want = run({.model = model});
+    for (const auto system : system_names()) {
+      const trace got = run({.model = model, .system = system});
+      EXPECT_EQ(got.hidden, want.hidden) << model << ", " << system;
+      EXPECT_EQ(got.selected, want.selected) << model << ", " << system;
+    }
   }
 }
 
@@ -78,14 +81,16 @@ TEST(cpu_device, a_wider_host_pitch_changes_nothing_but_memory) {
 }
 
 TEST(cpu_device, results_do_not_depend_on_threads_or_batch) {
-  const trace one = run({});
-  EXPECT_EQ(run({.threads = 3}).hidden, one.hidden);
-  const trace larger = run({.batch = 9});
-  const std::size_t width = one.hidden[0].size();
-  for (std::size_t s = 0; s < one.hidden.size(); ++s) {
-    EXPECT_TRUE(std::equal(one.hidden[s].begin(), one.hidden[s].end(), larger.hidden[s].begin()))
-        << "step " << s;
-    EXPECT_EQ(width * 3, larger.hidden[s].size());
+  for (const std::string_view model : {"tiny", "tiny_moe"}) {
+    const trace one = run({.model = model});
+    EXPECT_EQ(run({.model = model, .threads = 3}).hidden, one.hidden) << model;
+    const trace larger = run({.model = model, .batch = 9});
+    const std::size_t width = one.hidden[0].size();
+    for (std::size_t s = 0; s < one.hidden.size(); ++s) {
+      EXPECT_TRUE(std::equal(one.hidden[s].begin(), one.hidden[s].end(), larger.hidden[s].begin()))
+          << model << ", step " << s;
+      EXPECT_EQ(width * 3, larger.hidden[s].size());
+    }
   }
 }
 
@@ -118,13 +123,24 @@ TEST(cpu_device, out_of_memory_names_tier_and_numbers) {
   EXPECT_THROW(device->allocate(layout, 1), out_of_memory);
 }
 
-TEST(cpu_device, refuses_operations_it_has_no_code_for_before_running_any) {
-  const model_dims model = find_model_preset("tiny").value();
+TEST(cpu_device, refuses_operations_that_a_layer_has_no_weights_for_before_running_any) {
+  const model_dims model = find_model_preset("tiny_moe").value();
   const auto device = make_cpu_device({});
   device->allocate(make_layout({.model = model, .final_tokens = 64}, *make_system("all_gpu", {}), 1, 1), 1);
-  step_program program{.layers = 1, .seats = 1};
-  program.operations.push_back({.kind = op_kind::dispatch, .slice = {0, 1}});
-  EXPECT_THROW(device->run(program), unsupported);
+  for (const operation& op : {operation{.kind = op_kind::dispatch, .layer = 0, .slice = {0, 1}},
+                              operation{.kind = op_kind::feed_forward, .layer = 1, .slice = {0, 1}}}) {
+    const step_program program{.layers = 3, .seats = 1, .operations = {op}};
+    EXPECT_THROW(device->run(program), unsupported) << to_string(op.kind);
+  }
+}
+
+TEST(cpu_device, refuses_a_router_that_cannot_choose) {
+  model_dims model = find_model_preset("tiny_moe").value();
+  model.moe.experts = 4;
+  const auto device = make_cpu_device({});
+  EXPECT_THROW(device->allocate(
+                   make_layout({.model = model, .final_tokens = 64}, *make_system("all_gpu", {}), 1, 1), 1),
+               unsupported);
 }
 
 TEST(cpu_device, reads_and_writes_stay_inside_their_buffer) {

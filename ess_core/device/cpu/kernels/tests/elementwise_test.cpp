@@ -48,6 +48,14 @@ TEST_P(elementwise, add_adds) {
   for (std::size_t i = 0; i < n; ++i) ASSERT_EQ(out[i], bias[i] + x[i]);
 }
 
+TEST_P(elementwise, add_scaled_adds_multiples) {
+  out = bias;
+  add_scaled(x.data(), 0.7f, GetParam(), out.data());
+  for (std::size_t i = 0; i < n; ++i) {
+    ASSERT_NEAR(out[i], double{bias[i]} + double{0.7f} * x[i], 1e-6 * (1 + std::fabs(x[i]))) << i;
+  }
+}
+
 TEST_P(elementwise, works_in_place) {
   rms_norm(x.data(), GetParam(), out.data());
   auto in_place = x;

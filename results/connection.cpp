@@ -95,11 +95,18 @@ connection::connection(fs::path file, const open_options& options)
 
 int connection::pragma(const char* name) { return db_.execAndGet(fmt::format("PRAGMA {}", name)).getInt(); }
 
+// In one transaction: another process may be making the very same file.
+connection::marks connection::read_marks() {
+  const SQLite::Transaction reading(db_, SQLite::TransactionBehavior::DEFERRED);
+  return {.version = pragma("user_version"),
+          .application = pragma("application_id"),
+          .empty = db_.execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0};
+}
+
 void connection::check_whose() {
-  const int version = pragma("user_version");
-  const bool empty = db_.execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0;
+  const auto [version, application, empty] = read_marks();
   if (version == 0 && empty && options_.mode == open_mode::create) return;
-  if (version == 0 || pragma("application_id") != application_id) {
+  if (version == 0 || application != application_id) {
     raise("open", store_fault::foreign, "a SQLite database, but not one of essbench");
   }
   if (version > schema_version()) {

@@ -48,6 +48,14 @@ class connection {
   [[noreturn]] void raise(const char* doing, const SQLite::Exception& broken) const;
 
  private:
+  // What tells a database of ours.
+  struct marks {
+    int version = 0;
+    int application = 0;
+    bool empty = true;
+  };
+
+  marks read_marks();
   void check_whose();
   void prepare_for_writing();
   void enter_wal_mode();

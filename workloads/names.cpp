@@ -26,7 +26,8 @@ constexpr std::array<std::string_view, 6> system_words = {"all_gpu",      "naive
 constexpr std::array<std::string_view, 4> overlap_words = {"none", "da", "dba", "layerwise"};
 constexpr std::array<std::string_view, 3> warmup_words = {"windows", "arbitrary", "empty"};
 constexpr std::array<std::string_view, 2> handover_words = {"via_device", "to_host"};
-constexpr std::array<std::string_view, 1> policy_words = {"lru"};
+constexpr std::array<std::string_view, 6> policy_words = {"lru",   "fifo",  "random",
+                                                          "clock", "sieve", "score_aware"};
 
 }  // namespace
 

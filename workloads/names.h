@@ -13,7 +13,7 @@ enum class system_kind : std::uint8_t { all_gpu, naive_memcpy, naive_gather, lay
 enum class overlap_mode : std::uint8_t { none, da, dba, layerwise };
 enum class warmup_mode : std::uint8_t { windows, arbitrary, empty };
 enum class handover_mode : std::uint8_t { via_device, to_host };
-enum class eviction_policy : std::uint8_t { lru };
+enum class eviction_policy : std::uint8_t { lru, fifo, random, clock, sieve, score_aware };
 
 [[nodiscard]] std::string_view to_string(workload_kind value);
 [[nodiscard]] std::string_view to_string(system_kind value);

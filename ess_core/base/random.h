@@ -21,6 +21,7 @@ enum class purpose : std::uint32_t {
   bootstrap = 8,
   microbenchmark = 9,
   key_salience = 10,
+  eviction = 12,
 };
 
 class counter_rng {

@@ -9,6 +9,7 @@ struct ess_options {
   // Slots per request and layer: a number of rows, or a share of the request's final context.
   std::int64_t pool_rows = 0;  // 0: use the ratio
   double sparse_ratio = 0.2;
+  pool_kind policy = pool_kind::lru;
 };
 
 class ess_system final : public cache_system {
@@ -21,7 +22,7 @@ class ess_system final : public cache_system {
   [[nodiscard]] request_extent extent(const model_dims& model, token_id final_tokens,
                                       std::int32_t query_tokens) const override;
   [[nodiscard]] bool splits_attention() const override { return true; }
-  [[nodiscard]] bool has_pool() const override { return true; }
+  [[nodiscard]] pool_kind pool() const override { return options_.policy; }
   [[nodiscard]] row_addressing addressing() const override { return row_addressing::by_location; }
 
   void resolve(program_builder& b, std::int32_t layer, batch_slice slice) const override;

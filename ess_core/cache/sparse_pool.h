@@ -1,24 +1,28 @@
-// The Sparse Memory Pool of one request and layer: which rows the device holds, and in which order they were
-// used.
+// The Sparse Memory Pool of one request and layer: which rows the device holds, and which it gives up.
 //
-// Eviction is exact LRU and step-atomic. Hits are judged against the pool as the step found it; rows of the
-// step are never victims of the step; afterwards rows are ordered by their last use (step, query token,
-// rank), a new token counting as used just before its own query. A direct token -> slot map and a doubly
-// linked use order make a step O(selected ids), whatever the pool's size. If a step's rows exceed the pool,
-// the first misses of the step go to staging rows and are not admitted.
+// A step is atomic under every policy. Hits are judged against the pool as the step found it; rows of the
+// step are never victims of the step; the step's new tokens are admitted without a fetch. A row is used in
+// the order (step, query token, rank), a new token just before its own query. If a step's rows exceed the
+// pool, new tokens are admitted first, then the later misses; the first misses go to staging rows and are not
+// admitted.
+//
+// A direct token -> slot map makes a step O(selected ids), whatever the pool's size; which row is the victim
+// is the policy's (ess_core/cache/policies).
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <span>
 
+#include "ess_core/base/random.h"
 #include "ess_core/base/units.h"
 #include "ess_core/step/operation.h"
+#include "ess_core/step/pool_kind.h"
 
 namespace ess {
 
 using slot_id = std::uint16_t;
-inline constexpr std::int64_t max_pool_slots = 65'000;  // staging rows and four marks share the 16 bits
+inline constexpr std::int64_t max_pool_slots = 65'000;  // staging rows and a few marks share the 16 bits
 inline constexpr std::int32_t max_query_tokens = 4;
 
 // A row to bring in: from its token's place in the host store to `location` (without flag).
@@ -28,21 +32,24 @@ struct row_miss {
 };
 
 struct pool_header {
-  std::uint32_t step = 0;  // of the last resolve
-  std::uint32_t used = 0;  // slots that hold a row
-  slot_id oldest = 0;
-  slot_id newest = 0;
+  std::uint32_t step = 0;   // of the last resolve
+  std::uint32_t begin = 0;  // of the order: the policy's
+  std::uint32_t end = 0;
+  slot_id used = 0;                                       // slots that hold a row
+  slot_id hand = 0;                                       // the policy's
   std::array<row_location, max_query_tokens> new_rows{};  // where the tokens appended in this step go
 };
+static_assert(sizeof(pool_header) == pool_header_bytes);
 
-// Borrowed memory of one pool of C slots. Sizes per token and slot are what the memory budget counts.
+// Borrowed memory of one pool of C slots, in the sizes of `footprint_of(kind)`, which the memory budget
+// counts.
 struct pool_view {
+  pool_kind kind = pool_kind::lru;
   pool_header* header = nullptr;
   std::span<slot_id> slot_of;      // [tokens of the context]
   std::span<token_id> token_of;    // [C]
-  std::span<std::uint32_t> stamp;  // [C] when the slot was last used
-  std::span<slot_id> older;        // [C] neighbours in use order
-  std::span<slot_id> newer;        // [C]
+  std::span<std::uint32_t> stamp;  // [C]
+  std::span<slot_id> order;        // [C] times entries a slot
 };
 
 struct resolve_input {
@@ -50,6 +57,9 @@ struct resolve_input {
   std::int32_t query_tokens = 1;
   token_id first_new = 0;  // tokens appended in this step: first_new .. first_new + new_tokens - 1
   std::int32_t new_tokens = 0;
+  std::span<const float> scores = {};  // score_aware: of every token, from the last query token
+  counter_rng draws = counter_rng(0, purpose::eviction);  // random: draws of this pool start at `first_draw`
+  std::uint64_t first_draw = 0;
 };
 
 struct resolve_output {
@@ -59,7 +69,9 @@ struct resolve_output {
   std::int32_t missed = 0;            // entries of `misses`
 };
 
+// Empties the pool, whatever its memory holds.
 void reset(const pool_view& pool);
+// Throws std::invalid_argument where there is no pool.
 void resolve(const pool_view& pool, const resolve_input& in, resolve_output& out);
 
 }  // namespace ess

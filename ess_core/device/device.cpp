@@ -9,9 +9,12 @@ namespace ess {
 namespace {
 
 std::int64_t pool_bytes(const memory_layout& l) {
-  if (l.map_tokens == 0) return 0;
-  return l.model.layers * (l.map_tokens * pool_map_bytes_per_token + l.device_rows * pool_bytes_per_slot +
-                           l.shape.seats * pool_bytes_per_request);
+  if (l.pool == pool_kind::none) return 0;
+  const pool_footprint each = footprint_of(l.pool);
+  const std::int64_t layer = l.shape.seats * pool_header_bytes + l.map_tokens * each.bytes_per_token() +
+                             l.device_rows * each.bytes_per_slot();
+  constexpr std::int64_t line = 64;  // each layer begins at one
+  return l.model.layers * ((layer + line - 1) / line * line);
 }
 
 // Rows that one seat can ask for in a step: the union over its query tokens, and the new tokens themselves.

@@ -13,6 +13,7 @@
 #include "ess_core/base/units.h"
 #include "ess_core/model/dims.h"
 #include "ess_core/step/operation.h"
+#include "ess_core/step/pool_kind.h"
 #include "ess_core/step/program_builder.h"
 
 namespace ess {
@@ -46,14 +47,9 @@ struct memory_layout {
   std::int64_t staging_rows = 0;
   std::int64_t host_rows = 0;       // per layer
   std::int32_t host_row_pitch = 0;  // bytes from one host row to the next, >= row
-  std::int64_t map_tokens = 0;      // per layer; tokens that the pools' maps cover; 0 = no pool
+  std::int64_t map_tokens = 0;      // per layer; tokens that the pools' maps cover
+  pool_kind pool = pool_kind::none;
 };
-
-// Device memory of a pool beside its rows (ess_core/cache/sparse_pool.h): a 16-bit slot per token; per slot
-// its token, its stamp and two neighbours; a header.
-inline constexpr std::int64_t pool_map_bytes_per_token = 2;
-inline constexpr std::int64_t pool_bytes_per_slot = 4 + 4 + 2 + 2;
-inline constexpr std::int64_t pool_bytes_per_request = 32;
 
 struct memory_item {
   std::string_view what;  // "weights", "indexer keys", "latents", ...

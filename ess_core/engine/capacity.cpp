@@ -34,7 +34,8 @@ memory_layout make_layout(const batch_plan& plan, const cache_system& system, st
           .staging_rows = requests * staging_rows(plan, system),
           .host_rows = requests * one.host_rows,
           .host_row_pitch = plan.host_row_pitch > 0 ? plan.host_row_pitch : row,
-          .map_tokens = system.has_pool() ? requests * whole_pages(plan.final_tokens) : 0};
+          .map_tokens = requests * system.map_tokens(plan.final_tokens),
+          .pool = system.pool()};
 }
 
 std::int32_t largest_batch(const batch_plan& plan, const cache_system& system, const memory_budgets& budgets,

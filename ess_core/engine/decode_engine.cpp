@@ -74,7 +74,7 @@ std::optional<decode_engine::seat> decode_engine::take_room(const request& what)
          .extent =
              system_.extent(options_.layout.model, what.final_tokens(), options_.layout.shape.query_tokens)};
   check_ever_fits(s.extent);
-  const std::int64_t map_tokens = system_.has_pool() ? whole_pages(what.final_tokens()) : 0;
+  const std::int64_t map_tokens = system_.map_tokens(what.final_tokens());
   const std::array<std::pair<extent_allocator*, std::int64_t>, 5> wanted = {
       {{&index_, s.extent.index_tokens},
        {&rows_, s.extent.device_rows},
@@ -205,7 +205,8 @@ bool decode_engine::knows_windows(batch_slice slice) const {
 // to all later ones they come with the request, as from prefill.
 void decode_engine::warm_up(batch_slice slice) {
   if (!system_.has_pool() || options_.warm_up == warm_up_kind::empty) return;
-  const bool known = knows_windows(slice);
+  // Ids that came with the request have no scores.
+  const bool known = system_.pool() != pool_kind::score_aware && knows_windows(slice);
   const step_program program = build_warm_up_step(options_.layout.model, options_.layout.shape, system_,
                                                   slice, known ? warm_up_ids::given : warm_up_ids::selected);
   std::vector<std::vector<std::vector<token_id>>> found(static_cast<std::size_t>(slice.count));

@@ -7,6 +7,7 @@
 
 #include "ess_core/base/units.h"
 #include "ess_core/layout/index_key.h"
+#include "ess_core/step/pool_kind.h"
 #include "ess_core/step/program_builder.h"
 
 namespace ess {
@@ -40,8 +41,13 @@ class cache_system {
                                               std::int32_t query_tokens) const = 0;
   // True if resident and incoming rows can be attended apart (overlap da needs it).
   [[nodiscard]] virtual bool splits_attention() const { return false; }
-  // True if the device keeps a map of resident rows that has to be set up, warmed and budgeted.
-  [[nodiscard]] virtual bool has_pool() const { return false; }
+  // How the device knows which rows it holds, which has to be set up, warmed and budgeted.
+  [[nodiscard]] virtual pool_kind pool() const { return pool_kind::none; }
+  [[nodiscard]] bool has_pool() const { return pool() != pool_kind::none; }
+  // Tokens that the pool's map of a request covers; 0 without a map.
+  [[nodiscard]] std::int64_t map_tokens(token_id final_tokens) const {
+    return footprint_of(pool()).map_entries_per_token > 0 ? whole_pages(final_tokens) : 0;
+  }
   [[nodiscard]] virtual row_addressing addressing() const = 0;
 
   // Hooks, called by an overlap builder in the order that it chooses. Each adds any number of operations.

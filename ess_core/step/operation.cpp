@@ -115,7 +115,7 @@ std::vector<access> accesses_of(const operation& op, std::int32_t latent_copies)
       a.read(hidden), a.read(q_resid), a.write(query), a.write(latent_new);
       break;
     case op_kind::resolve:
-      a.read(selected), a.write(pool), a.write(locations), a.write(misses), a.write(counters);
+      a.read(selected), a.read(scores), a.write(pool), a.write(locations), a.write(misses), a.write(counters);
       break;
     case op_kind::read_back:
       a.read(misses);

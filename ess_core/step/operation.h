@@ -15,7 +15,7 @@ enum class op_kind : std::uint8_t {
   score_keys,         // index query x all keys of the request -> scores
   select_topk,        // scores -> ids, ascending; ties to the smaller id
   project_attention,  // hidden, q_resid -> absorbed query, new latent row
-  resolve,            // ids -> locations, list of misses; chooses victims
+  resolve,            // ids (and scores) -> locations, list of misses; chooses victims
   read_back,          // list of misses -> host (for systems whose host must know the ids)
   append_row,         // new latent row -> its place on the device
   write_back,         // new latent row -> host store, over the link

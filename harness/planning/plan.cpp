@@ -48,8 +48,10 @@ ess::memory_budgets budgets_of(const settings& s, const ess::model_dims& model) 
 }
 
 std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
-  return ess::make_system(workloads::to_string(s.system), {.pool_rows = s.pool_rows.value_or(0),
-                                                           .sparse_ratio = s.sparse_ratio.value_or(0.2)});
+  return ess::make_system(workloads::to_string(s.system),
+                          {.pool_rows = s.pool_rows.value_or(0),
+                           .sparse_ratio = s.sparse_ratio.value_or(0.2),
+                           .policy = ess::parse_pool_kind(workloads::to_string(s.policy)).value()});
 }
 
 ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {

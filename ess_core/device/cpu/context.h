@@ -19,6 +19,7 @@ inline constexpr std::size_t buffer_count = static_cast<std::size_t>(buffer_id::
 
 struct context {
   memory_layout layout;
+  std::uint64_t seed = 0;
   std::shared_ptr<const model_weights> weights;
   std::array<aligned_bytes, buffer_count> buffers;
   // Scratch of the compute stream, [lanes][widest] f32 each: an operation's normalised input and its wide

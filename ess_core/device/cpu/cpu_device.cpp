@@ -18,10 +18,7 @@ namespace ess {
 namespace cpu {
 namespace {
 
-static_assert(sizeof(pool_header) <= pool_bytes_per_request);
 static_assert(sizeof(row_miss) == 8);
-static_assert(sizeof(slot_id) == pool_map_bytes_per_token);
-static_assert(sizeof(token_id) + sizeof(std::uint32_t) + 2 * sizeof(slot_id) == pool_bytes_per_slot);
 
 using handler = void (*)(context&, const operation&);
 
@@ -155,6 +152,7 @@ class cpu_device final : public device {
       (item.tier == memory_tier::device ? device_tier : host_tier).take(item.what, item.bytes);
     }
     context_.reset(new context{.layout = layout,
+                               .seed = seed,
                                .weights = options_.weights->get(layout.model, seed),
                                .team = team_,
                                .link = paced_link(options_.link)});
@@ -179,7 +177,7 @@ class cpu_device final : public device {
   }
 
   void reset_pool(const seat_state& seat) override {
-    if (context_->layout.map_tokens == 0) return;
+    if (context_->layout.pool == pool_kind::none) return;
     for (std::int32_t layer = 0; layer < context_->model().layers; ++layer)
       reset(context_->pool(seat, layer));
   }
@@ -233,26 +231,27 @@ class cpu_device final : public device {
 
 }  // namespace
 
-// Of each layer: the map of every token; then, for every slot, token, stamp, and neighbours; then the
-// headers.
+// Of each layer: the headers; the map of every token; tokens, stamps and order, each for all slots.
 pool_view context::pool(const seat_state& seat, std::int32_t layer) const {
+  const pool_footprint each = footprint_of(layout.pool);
   const std::int64_t layer_bytes =
       buffer_bytes(layout, buffer_id::pool).value / std::max(1, layout.model.layers);
-  std::byte* base = at<std::byte>(buffer_id::pool, layer * layer_bytes);
-  std::byte* slots = base + layout.map_tokens * pool_map_bytes_per_token;
-  std::byte* headers = slots + layout.device_rows * pool_bytes_per_slot;
-  const auto count = static_cast<std::size_t>(seat.device_rows);
-  const std::int64_t rows = layout.device_rows;
-  const auto column = [&]<class T>(std::int64_t offset, T*) {
-    return std::span<T>(reinterpret_cast<T*>(slots + offset) + seat.device_base, count);
+  std::byte* next = at<std::byte>(buffer_id::pool, layer * layer_bytes);
+  const auto column = [&]<class T>(std::int64_t all, std::int64_t first, std::int64_t count, T*) {
+    T* start = reinterpret_cast<T*>(next);
+    next += all * std::int64_t{sizeof(T)};
+    return std::span<T>(start + first, static_cast<std::size_t>(count));
   };
-  return {.header = reinterpret_cast<pool_header*>(headers + seat.home * pool_bytes_per_request),
-          .slot_of = {reinterpret_cast<slot_id*>(base) + seat.map_base,
-                      static_cast<std::size_t>(seat.map_tokens)},
-          .token_of = column(0, static_cast<token_id*>(nullptr)),
-          .stamp = column(rows * 4, static_cast<std::uint32_t*>(nullptr)),
-          .older = column(rows * 8, static_cast<slot_id*>(nullptr)),
-          .newer = column(rows * 10, static_cast<slot_id*>(nullptr))};
+  const auto of_slots = [&]<class T>(std::int64_t entries, T* type) {
+    return column(layout.device_rows * entries, seat.device_base * entries, seat.device_rows * entries, type);
+  };
+  pool_view view{.kind = layout.pool};
+  view.header = column(layout.shape.seats, seat.home, 1, static_cast<pool_header*>(nullptr)).data();
+  view.slot_of = column(layout.map_tokens, seat.map_base, seat.map_tokens, static_cast<slot_id*>(nullptr));
+  view.token_of = of_slots(each.tokens_per_slot, static_cast<token_id*>(nullptr));
+  view.stamp = of_slots(each.stamps_per_slot, static_cast<std::uint32_t*>(nullptr));
+  view.order = of_slots(each.order_entries_per_slot, static_cast<slot_id*>(nullptr));
+  return view;
 }
 
 }  // namespace cpu

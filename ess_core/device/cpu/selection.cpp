@@ -26,6 +26,23 @@ void stage_all(context& c, std::int32_t seat_index, std::int32_t layer, resolve_
   out.asked = out.missed;
 }
 
+// Without a pool, or with one.
+void resolve_seat(context& c, std::int32_t index, std::int32_t layer, resolve_output& out) {
+  if (c.layout.pool == pool_kind::none) return stage_all(c, index, layer, out);
+  const seat_state& seat = c.seat(index);
+  const std::int64_t last_lane = (std::int64_t{index} + 1) * c.queries() - 1;
+  resolve(c.pool(seat, layer),
+          {.selected = {c.selected(std::int64_t{index} * c.queries(), layer), out.locations.size()},
+           .query_tokens = c.queries(),
+           .first_new = seat.position,
+           .new_tokens = seat.new_tokens,
+           .scores = {c.at<float>(buffer_id::scores, last_lane * c.layout.max_context),
+                      static_cast<std::size_t>(c.position_of_lane(last_lane)) + 1},
+           .draws = counter_rng(c.seed, purpose::eviction, static_cast<std::uint32_t>(layer)),
+           .first_draw = static_cast<std::uint64_t>(seat.request) << 32},
+          out);
+}
+
 // Pointers to the selected rows of a lane that belong to `op.part`; the others are null, which attention
 // skips.
 void collect_rows(const context& c, const operation& op, std::int64_t lane, const std::uint8_t** rows) {
@@ -92,20 +109,10 @@ void select_topk(context& c, const operation& op) {
 void resolve_rows(context& c, const operation& op) {
   const auto ids = static_cast<std::size_t>(c.queries()) * static_cast<std::size_t>(c.model().top_k);
   c.for_each_seat(op.slice, [&](std::int32_t index, int) {
-    const seat_state& seat = c.seat(index);
     const std::int64_t lane = std::int64_t{index} * c.queries();
     resolve_output out{.locations = {c.at<row_location>(buffer_id::locations, lane * c.model().top_k), ids},
                        .misses = {c.misses(index), static_cast<std::size_t>(c.misses_per_seat())}};
-    if (c.layout.map_tokens > 0) {
-      resolve(c.pool(seat, op.layer),
-              {.selected = {c.selected(lane, op.layer), ids},
-               .query_tokens = c.queries(),
-               .first_new = seat.position,
-               .new_tokens = seat.new_tokens},
-              out);
-    } else {
-      stage_all(c, index, op.layer, out);
-    }
+    resolve_seat(c, index, op.layer, out);
     c.miss_count(index) = out.missed;
     c.counters(index, op.layer) = {.asked = out.asked, .hits = out.asked - out.missed, .misses = out.missed};
   });

@@ -6,6 +6,20 @@
 namespace ess {
 namespace {
 
+TEST(make_layout, counts_what_each_policy_keeps_beside_the_rows) {
+  const model_dims model = find_model_preset("tiny").value();
+  const auto pool_bytes = [&](pool_kind policy) {
+    const auto system = make_system("ess", {.pool_rows = 64, .policy = policy});
+    const memory_layout l = make_layout({.model = model, .final_tokens = 1024}, *system, 2, 2);
+    return buffer_bytes(l, buffer_id::pool).value / model.layers;
+  };
+  constexpr std::int64_t maps_and_headers = 2 * (1024 * 2 + 32);
+  EXPECT_EQ(pool_bytes(pool_kind::lru), maps_and_headers + 2 * 64 * 12);
+  EXPECT_EQ(pool_bytes(pool_kind::sieve), maps_and_headers + 2 * 64 * 12);
+  EXPECT_EQ(pool_bytes(pool_kind::clock), maps_and_headers + 2 * 64 * 8);
+  EXPECT_EQ(pool_bytes(pool_kind::score_aware), maps_and_headers + 2 * 64 * 10);
+}
+
 TEST(largest_batch, is_the_last_that_fits) {
   const batch_plan plan{.model = find_model_preset("tiny").value(), .final_tokens = 600};
   for (const auto name : system_names()) {

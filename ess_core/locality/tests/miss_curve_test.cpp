@@ -1,6 +1,6 @@
 #include "ess_core/locality/miss_curve.h"
 
-#include "ess_core/cache/sparse_pool.h"
+#include "ess_core/cache/tests/owned_pool.h"
 #include "ess_core/locality/tests/random_trace.h"
 
 namespace ess {
@@ -9,10 +9,7 @@ namespace {
 // The real pool of `slots` slots, stepped through a layer of a trace.
 class real_pool {
  public:
-  real_pool(std::size_t tokens, std::size_t slots)
-      : slot_of_(tokens), token_of_(slots), stamp_(slots), older_(slots), newer_(slots) {
-    reset(view());
-  }
+  real_pool(std::size_t tokens, std::size_t slots) : pool_(pool_kind::lru, tokens, slots) {}
 
   struct counts {
     std::int64_t asked = 0;
@@ -37,22 +34,16 @@ class real_pool {
   }
 
  private:
-  pool_view view() { return {&header_, slot_of_, token_of_, stamp_, older_, newer_}; }
-
   resolve_output resolve_step(const std::vector<token_id>& ids, token_id first_new, std::int32_t queries) {
     std::vector<row_location> where(ids.size());
     std::vector<row_miss> misses(ids.size());
     resolve_output out{.locations = where, .misses = misses};
-    resolve(view(), {.selected = ids, .query_tokens = queries, .first_new = first_new, .new_tokens = queries},
-            out);
+    resolve(pool_.view(),
+            {.selected = ids, .query_tokens = queries, .first_new = first_new, .new_tokens = queries}, out);
     return out;
   }
 
-  pool_header header_;
-  std::vector<slot_id> slot_of_;
-  std::vector<token_id> token_of_;
-  std::vector<std::uint32_t> stamp_;
-  std::vector<slot_id> older_, newer_;
+  test::owned_pool pool_;
 };
 
 TEST(miss_curve, equals_the_real_pool_at_every_size_on_random_traces) {

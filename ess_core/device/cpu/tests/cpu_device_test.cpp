@@ -75,6 +75,18 @@ TEST(cpu_device, pools_smaller_than_a_step_equal_all_gpu_too) {
   }
 }
 
+TEST(cpu_device, every_policy_equals_all_gpu_bit_for_bit) {
+  const trace want = run({});
+  for (const pool_kind policy : {pool_kind::lru, pool_kind::fifo, pool_kind::random, pool_kind::clock,
+                                 pool_kind::sieve, pool_kind::score_aware}) {
+    for (const std::int64_t rows : {20, 41}) {
+      const trace got = run({.system = "ess", .ess = {.pool_rows = rows, .policy = policy}});
+      EXPECT_EQ(got.hidden, want.hidden) << to_string(policy) << ", " << rows << " rows";
+      EXPECT_EQ(got.rows.rows_in, got.rows.misses);
+    }
+  }
+}
+
 TEST(cpu_device, a_wider_host_pitch_changes_nothing_but_memory) {
   EXPECT_EQ(run({.system = "ess", .pitch = 704}).hidden, run({}).hidden);
   EXPECT_EQ(run({.system = "layer_stream", .pitch = 704}).hidden, run({}).hidden);

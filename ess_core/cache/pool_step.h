@@ -2,7 +2,8 @@
 //
 // A policy is a class of a few short functions, called in this order for a step:
 //   Policy(pool, in)        the step begins
-//   bool touch(slot)        the row there is hit: no victim of this step; false if that is known already
+//   void forget(slot)       the row there leaves, it was a rejected draft; the slot is filled again in this
+//   step bool touch(slot)        the row there is hit: no victim of this step; false if that is known already
 //   then, in order of use:
 //   slot_id victim()        a row that the step does not use leaves; there is one
 //   void admit(slot)        a row has come to the slot: no victim of this step
@@ -10,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 #include "ess_core/cache/sparse_pool.h"
 
@@ -35,7 +37,7 @@ class pool_step {
   void run() {
     out_.asked = 0;
     out_.missed = 0;
-    for (std::int32_t n = 0; n < in_.new_tokens; ++n) slot_of(in_.first_new + n) = fresh;
+    for (std::int32_t n = 0; n < in_.new_tokens; ++n) begin_new(in_.first_new + n);
     classify();
     stage_surplus();
     place_all();
@@ -49,6 +51,16 @@ class pool_step {
 
   slot_id& slot_of(token_id token) { return pool_.slot_of[static_cast<std::size_t>(token)]; }
   [[nodiscard]] bool is_slot(row_location location) const { return location < capacity_; }
+
+  // A rejected draft that had this place in the context gives up its slot.
+  void begin_new(token_id token) {
+    slot_id& slot = slot_of(token);
+    if (slot < capacity_) {
+      policy_.forget(slot);
+      freed_[freed_count_++] = slot;
+    }
+    slot = fresh;
+  }
 
   // Finds the distinct rows asked for.
   void classify() {
@@ -142,14 +154,18 @@ class pool_step {
 
   slot_id next_staging() { return static_cast<slot_id>(capacity_ + staged_++); }
 
+  // New tokens are as many as rejected drafts at least, and come before misses where room is short: no freed
+  // slot outlasts the step.
+  slot_id take_slot() {
+    if (freed_count_ > 0) return freed_[--freed_count_];
+    if (pool_.header->used < capacity_) return pool_.header->used++;
+    const slot_id slot = policy_.victim();
+    slot_of(pool_.token_of[slot]) = absent;
+    return slot;
+  }
+
   void admit(token_id token) {
-    slot_id slot = pool_.header->used;
-    if (slot < capacity_) {
-      ++pool_.header->used;
-    } else {
-      slot = policy_.victim();
-      slot_of(pool_.token_of[slot]) = absent;
-    }
+    const slot_id slot = take_slot();
     pool_.token_of[slot] = token;
     slot_of(token) = slot;
     policy_.admit(slot);
@@ -160,6 +176,8 @@ class pool_step {
   resolve_output& out_;
   slot_id capacity_;
   std::int32_t staged_ = 0;
+  std::array<slot_id, max_query_tokens> freed_{};
+  std::size_t freed_count_ = 0;
   Policy policy_;
 };
 

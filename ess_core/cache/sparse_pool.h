@@ -6,6 +6,11 @@
 // pool, new tokens are admitted first, then the later misses; the first misses go to staging rows and are not
 // admitted.
 //
+// Several query tokens (MTP): what a step appends may be rejected afterwards. The next step then begins at
+// the first rejected token, and its new tokens, as many as before, take the place of the rejected ones: any
+// token from `first_new` on that the pool still holds is a rejected draft and leaves before anything else
+// happens. Rows that a rejected query asked for stay as they are.
+//
 // A direct token -> slot map makes a step O(selected ids), whatever the pool's size; which row is the victim
 // is the policy's (ess_core/cache/policies).
 #pragma once

@@ -12,6 +12,11 @@ class fifo_policy : public stamped_policy {
   fifo_policy(const pool_view& pool, const resolve_input&)
       : stamped_policy(pool), arrivals_(pool), next_(arrivals_.oldest()) {}
 
+  void forget(slot_id slot) {
+    if (next_ == slot) next_ = arrivals_.newer(slot);
+    arrivals_.remove(slot);
+    stamped_policy::forget(slot);
+  }
   // Rows before `next_` stay in use until the step ends, so a step walks the list once at most.
   slot_id victim() {
     while (in_use(next_)) next_ = arrivals_.newer(next_);

@@ -12,6 +12,11 @@ class sieve_policy : public stamped_policy {
  public:
   sieve_policy(const pool_view& pool, const resolve_input&) : stamped_policy(pool), arrivals_(pool) {}
 
+  void forget(slot_id slot) {
+    if (pool_.header->hand == slot) pool_.header->hand = arrivals_.newer(slot);
+    arrivals_.remove(slot);
+    stamped_policy::forget(slot);
+  }
   slot_id victim() {
     for (;;) {
       slot_id& hand = pool_.header->hand;

@@ -11,6 +11,7 @@ class stamped_policy {
   explicit stamped_policy(const pool_view& pool)
       : pool_(pool), stamp_(pool.stamp.data()), now_(2 * ++pool.header->step) {}
 
+  void forget(slot_id slot) { wipe(slot); }
   bool touch(slot_id slot) {
     if (in_use(slot)) return false;
     stamp_[slot] = now_;

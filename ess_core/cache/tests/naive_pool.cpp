@@ -1,6 +1,7 @@
 #include "ess_core/cache/tests/naive_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ess::test {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 class naive_queue final : public naive_policy {
  public:
   explicit naive_queue(bool moves) : moves_(moves) {}
+  void forget(token_id token) override { std::erase(rows_, token); }
   void hit(token_id) override {}
   token_id evict(const tokens& used, const std::vector<float>&) override {
     const auto found =
@@ -28,29 +30,37 @@ class naive_queue final : public naive_policy {
   tokens rows_;
 };
 
-// Rows in places; a newcomer takes the place of the one that left.
+// Rows in places; a newcomer takes the place that was left last.
 class naive_places : public naive_policy {
  public:
+  void forget(token_id token) override {
+    leave(static_cast<std::size_t>(std::find(rows_.begin(), rows_.end(), token) - rows_.begin()));
+  }
   void hit(token_id) override {}
   void admit(token_id token) override {
-    if (left_ < 0) {
+    if (left_.empty()) {
       rows_.push_back(token);
-    } else {
-      rows_[static_cast<std::size_t>(left_)] = token;
+      return;
     }
-    left_ = -1;
+    rows_[left_.back()] = token;
+    left_.pop_back();
   }
-  [[nodiscard]] tokens held() const override { return rows_; }
+  [[nodiscard]] tokens held() const override {
+    tokens out = rows_;
+    std::erase(out, nobody);
+    return out;
+  }
 
  protected:
   token_id leave(std::size_t place) {
-    left_ = static_cast<std::ptrdiff_t>(place);
-    return rows_[place];
+    left_.push_back(place);
+    return std::exchange(rows_[place], nobody);
   }
   tokens rows_;
 
  private:
-  std::ptrdiff_t left_ = -1;
+  static constexpr token_id nobody = -1;
+  std::vector<std::size_t> left_;
 };
 
 class naive_random final : public naive_places {
@@ -73,6 +83,10 @@ class naive_random final : public naive_places {
 
 class naive_clock final : public naive_places {
  public:
+  void forget(token_id token) override {
+    naive_places::forget(token);
+    std::erase(spared_, token);
+  }
   void hit(token_id token) override { spared_.push_back(token); }
   void admit(token_id token) override {
     naive_places::admit(token);
@@ -95,6 +109,11 @@ class naive_clock final : public naive_places {
 
 class naive_sieve final : public naive_policy {
  public:
+  void forget(token_id token) override {
+    const auto place = static_cast<std::size_t>(std::find(rows_.begin(), rows_.end(), token) - rows_.begin());
+    std::erase(spared_, token);
+    remove(place);
+  }
   void hit(token_id token) override { spared_.push_back(token); }
   void admit(token_id token) override { rows_.push_back(token); }
   token_id evict(const tokens& used, const std::vector<float>&) override {
@@ -102,21 +121,27 @@ class naive_sieve final : public naive_policy {
       if (hand_ >= rows_.size()) hand_ = 0;
       const token_id token = rows_[hand_];
       if (contains(used, token) || std::erase(spared_, token) > 0) continue;
-      rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(hand_));
-      // Past the newest the hand starts over, even if others arrive there meanwhile.
-      if (hand_ == rows_.size()) hand_ = 0;
+      remove(hand_);
       return token;
     }
   }
   [[nodiscard]] tokens held() const override { return rows_; }
 
  private:
+  void remove(std::size_t place) {
+    rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(place));
+    if (place < hand_) --hand_;
+    // Past the newest the hand starts over, even if others arrive there meanwhile.
+    if (hand_ == rows_.size()) hand_ = 0;
+  }
+
   std::size_t hand_ = 0;
   tokens rows_, spared_;
 };
 
 class naive_scores final : public naive_policy {
  public:
+  void forget(token_id token) override { std::erase(rows_, token); }
   void hit(token_id) override {}
   void admit(token_id token) override { rows_.push_back(token); }
   token_id evict(const tokens& used, const std::vector<float>& scores) override {
@@ -156,10 +181,13 @@ std::unique_ptr<naive_policy> make_naive_policy(pool_kind kind, counter_rng draw
 }
 
 naive_result naive_step(naive_policy& policy, std::size_t capacity, const resolve_input& in) {
-  const tokens before = policy.held();
   naive_result r;
   tokens fresh, asked, used;
   for (std::int32_t n = 0; n < in.new_tokens; ++n) fresh.push_back(in.first_new + n);
+  for (const token_id draft : fresh) {
+    if (contains(policy.held(), draft)) policy.forget(draft);
+  }
+  const tokens before = policy.held();
   for (const token_id t : in.selected) {
     if (t < 0 || contains(asked, t)) continue;
     asked.push_back(t);

@@ -19,7 +19,8 @@ inline bool contains(const tokens& in, token_id what) {
 class naive_policy {
  public:
   virtual ~naive_policy() = default;
-  virtual void hit(token_id token) = 0;                                              // in any order
+  virtual void forget(token_id token) = 0;  // a rejected draft leaves
+  virtual void hit(token_id token) = 0;     // in any order
   virtual token_id evict(const tokens& used, const std::vector<float>& scores) = 0;  // removes it
   virtual void admit(token_id token) = 0;
   virtual void use(token_id /*token*/) {}  // hits and admitted rows, in order of use

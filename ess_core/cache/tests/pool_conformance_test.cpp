@@ -9,7 +9,7 @@ namespace {
 
 constexpr token_id longest = 96;
 
-// A request that decodes: query tokens, growth, and rows that say whose they are.
+// A request that decodes: query tokens, growth, rejected drafts, and rows that say whose they are.
 class program {
  public:
   program(pool_kind kind, unsigned seed)
@@ -31,12 +31,14 @@ class program {
     if (rng_() % 2 == 0) pool_.poison(static_cast<std::uint16_t>(rng_()));
     reset(pool_.view());
     naive_ = make_naive_policy(pool_.kind, draws_, first_draw());
+    made_in_.assign(longest, 0);
   }
 
   // False when the context is full.
   bool step() {
     const std::int32_t fresh = rng_() % 5 == 0 ? 0 : queries_;
     if (length_ + queries_ > longest) return false;
+    ++steps_;
     select(fresh);
     const resolve_input in{.selected = ids_,
                            .query_tokens = queries_,
@@ -49,7 +51,8 @@ class program {
     resolve(pool_.view(), in, out);
     compare(naive_step(*naive_, slots_, in), out);
     move_rows(in, out);
-    length_ += fresh;
+    // Drafts are accepted up to some place; those behind it are made again in a later step.
+    if (fresh > 0) length_ += static_cast<token_id>(1 + rng_() % static_cast<unsigned>(fresh));
     return !testing::Test::HasFailure();
   }
 
@@ -57,6 +60,7 @@ class program {
   struct row {
     std::int32_t request = -1;
     token_id token = -1;
+    std::int32_t made_in = -1;  // the step that appended the token, since a draft and its replacement differ
     friend bool operator==(row, row) = default;
   };
 
@@ -95,15 +99,20 @@ class program {
     ASSERT_EQ(mapped, held.size());
   }
 
+  [[nodiscard]] row row_of(token_id token) const {
+    return {request_, token, made_in_.at(static_cast<std::size_t>(token))};
+  }
+
   // Rows arrive where the pool says; every id must then find its own row of its own request.
   void move_rows(const resolve_input& in, const resolve_output& out) {
     for (std::int32_t i = 0; i < out.missed; ++i) {
       const row_miss& miss = misses_[static_cast<std::size_t>(i)];
-      rows_.at(static_cast<std::size_t>(miss.location)) = {request_, miss.token};
+      rows_.at(static_cast<std::size_t>(miss.location)) = row_of(miss.token);
     }
     for (std::int32_t n = 0; n < in.new_tokens; ++n) {
-      rows_.at(static_cast<std::size_t>(pool_.header.new_rows[static_cast<std::size_t>(n)])) = {
-          request_, in.first_new + n};
+      const token_id token = in.first_new + n;
+      made_in_.at(static_cast<std::size_t>(token)) = steps_;
+      rows_.at(static_cast<std::size_t>(pool_.header.new_rows[static_cast<std::size_t>(n)])) = row_of(token);
     }
     for (std::size_t i = 0; i < ids_.size(); ++i) {
       if (ids_[i] < 0) {
@@ -114,7 +123,7 @@ class program {
       for (std::int32_t m = 0; m < out.missed; ++m)
         missed |= misses_[static_cast<std::size_t>(m)].token == ids_[i];
       ASSERT_EQ((where_[i] & incoming_flag) != 0, missed);
-      ASSERT_EQ(rows_.at(static_cast<std::size_t>(where_[i] & ~incoming_flag)), (row{request_, ids_[i]}));
+      ASSERT_EQ(rows_.at(static_cast<std::size_t>(where_[i] & ~incoming_flag)), row_of(ids_[i]));
     }
   }
 
@@ -131,6 +140,8 @@ class program {
   counter_rng draws_{0, purpose::eviction};
   std::int32_t request_ = 0;
   token_id length_ = 0;
+  std::int32_t steps_ = 0;
+  std::vector<std::int32_t> made_in_;  // [tokens]
 };
 
 class every_policy : public testing::TestWithParam<pool_kind> {};

@@ -22,6 +22,7 @@ enum class purpose : std::uint32_t {
   microbenchmark = 9,
   key_salience = 10,
   eviction = 12,
+  acceptance = 13,
 };
 
 class counter_rng {

@@ -28,7 +28,6 @@ namespace ess {
 
 using slot_id = std::uint16_t;
 inline constexpr std::int64_t max_pool_slots = 65'000;  // staging rows and a few marks share the 16 bits
-inline constexpr std::int32_t max_query_tokens = 4;
 
 // A row to bring in: from its token's place in the host store to `location` (without flag).
 struct row_miss {

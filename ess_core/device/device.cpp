@@ -81,6 +81,8 @@ byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
       return {l.shape.seats * static_cast<std::int64_t>(sizeof(seat_state))};
     case buffer_id::hidden:
       return {lanes * m.hidden * f32};
+    case buffer_id::draft_input:
+      return {m.draft_layers > 0 ? lanes * m.hidden * f32 : 0};
     case buffer_id::q_resid:
       return {lanes * m.q_lora * f32};
     case buffer_id::index_query:
@@ -131,8 +133,10 @@ byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
 byte_count scratch_bytes(const memory_layout& l) {
   const model_dims& m = l.model;
   const int experts = m.has_moe_layers() ? 2 * (m.moe.top_k * m.moe.width + m.shared_width()) : 0;
-  const std::int64_t widest = std::max({2 * m.dense_width, experts, m.heads * m.query_dim(), m.heads * m.v,
-                                        m.hidden, m.absorbed_dim(), m.index_heads * m.index_dim});
+  const int draft = m.draft_layers > 0 ? 2 * m.hidden : 0;
+  const std::int64_t widest =
+      std::max({2 * m.dense_width, draft, experts, m.heads * m.query_dim(), m.heads * m.v, m.hidden,
+                m.absorbed_dim(), m.index_heads * m.index_dim});
   return byte_count{2 * l.shape.seats * l.shape.query_tokens * widest * 4};
 }
 
@@ -140,12 +144,12 @@ std::vector<memory_item> memory_items(const memory_layout& l) {
   const auto bytes = [&](buffer_id buffer) { return buffer_bytes(l, buffer); };
   byte_count activations = scratch_bytes(l);
   for (const buffer_id buffer :
-       {buffer_id::seats,         buffer_id::hidden,        buffer_id::q_resid,     buffer_id::index_query,
-        buffer_id::index_weight,  buffer_id::index_key_new, buffer_id::scores,      buffer_id::selected,
-        buffer_id::query,         buffer_id::latent_new,    buffer_id::locations,   buffer_id::misses,
-        buffer_id::counters,      buffer_id::attention,     buffer_id::lse,         buffer_id::router_scores,
-        buffer_id::expert_choice, buffer_id::expert_starts, buffer_id::expert_rows, buffer_id::expert_input,
-        buffer_id::expert_output}) {
+       {buffer_id::seats,         buffer_id::hidden,        buffer_id::draft_input,   buffer_id::q_resid,
+        buffer_id::index_query,   buffer_id::index_weight,  buffer_id::index_key_new, buffer_id::scores,
+        buffer_id::selected,      buffer_id::query,         buffer_id::latent_new,    buffer_id::locations,
+        buffer_id::misses,        buffer_id::counters,      buffer_id::attention,     buffer_id::lse,
+        buffer_id::router_scores, buffer_id::expert_choice, buffer_id::expert_starts, buffer_id::expert_rows,
+        buffer_id::expert_input,  buffer_id::expert_output}) {
     activations += bytes(buffer);
   }
   return {{"weights", memory_tier::device, l.weights},

@@ -63,6 +63,7 @@ struct seat_state {
   std::int32_t home = 0;  // which of the shape's places holds its pool; seats may be renumbered, homes not
   token_id position = 0;  // of the first query token of this step
   std::int32_t new_tokens = 0;   // appended in this step; 0 during warm-up
+  std::int32_t kept = 0;         // of them, those that will not be rejected; devices need not know
   std::int64_t index_base = 0;   // first token of its extent in index_keys, multiple of 64
   std::int64_t device_base = 0;  // first row in `latents`
   std::int64_t device_rows = 0;

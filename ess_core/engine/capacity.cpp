@@ -6,6 +6,9 @@ namespace ess {
 
 namespace {
 
+// Drafts reach beyond the last token that a request keeps.
+token_id reach(const batch_plan& plan, token_id tokens) { return tokens + plan.query_tokens - 1; }
+
 // Where the pool is a share of the context, a short request may need staging rows that the longest does not:
 // most where its context just holds a step's rows.
 std::int64_t staging_rows(const batch_plan& plan, const cache_system& system) {
@@ -14,27 +17,30 @@ std::int64_t staging_rows(const batch_plan& plan, const cache_system& system) {
       plan.shortest_tokens == 0
           ? plan.final_tokens
           : std::clamp(step_rows, std::min(plan.shortest_tokens, plan.final_tokens), plan.final_tokens);
-  return std::max(system.extent(plan.model, worst, plan.query_tokens).staging_rows,
-                  system.extent(plan.model, plan.final_tokens, plan.query_tokens).staging_rows);
+  const auto of = [&](token_id tokens) {
+    return system.extent(plan.model, reach(plan, tokens), plan.query_tokens).staging_rows;
+  };
+  return std::max(of(worst), of(plan.final_tokens));
 }
 
 }  // namespace
 
 memory_layout make_layout(const batch_plan& plan, const cache_system& system, std::int32_t requests,
                           std::int32_t seats) {
-  const request_extent one = system.extent(plan.model, plan.final_tokens, plan.query_tokens);
+  const token_id tokens = reach(plan, plan.final_tokens);
+  const request_extent one = system.extent(plan.model, tokens, plan.query_tokens);
   const auto row = static_cast<std::int32_t>(plan.model.latent_row_bytes().value);
   return {.model = plan.model,
           .shape = {.seats = seats, .query_tokens = plan.query_tokens},
           .weights = plan.weights.value > 0 ? plan.weights : byte_count{plan.model.parameters() * 4},
-          .max_context = plan.final_tokens,
+          .max_context = tokens,
           .index_tokens = requests * one.index_tokens,
           .device_rows = requests * one.device_rows,
           .latent_copies = system.latent_copies(plan.model),
           .staging_rows = requests * staging_rows(plan, system),
           .host_rows = requests * one.host_rows,
           .host_row_pitch = plan.host_row_pitch > 0 ? plan.host_row_pitch : row,
-          .map_tokens = requests * system.map_tokens(plan.final_tokens),
+          .map_tokens = requests * system.map_tokens(tokens),
           .pool = system.pool()};
 }
 

@@ -16,7 +16,7 @@ struct memory_budgets {
 struct batch_plan {
   model_dims model;
   std::int32_t query_tokens = 1;
-  token_id final_tokens = 0;        // of the longest request, its last token included
+  token_id final_tokens = 0;        // of the longest request, its last kept token included
   token_id shortest_tokens = 0;     // of the shortest; 0: all are of one length
   std::int32_t host_row_pitch = 0;  // 0: rows follow each other
   byte_count weights{0};            // 0: the whole model in f32

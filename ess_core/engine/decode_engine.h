@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "ess_core/device/device.h"
+#include "ess_core/engine/draft_acceptance.h"
 #include "ess_core/engine/extent_allocator.h"
 #include "ess_core/engine/prefill.h"
+#include "ess_core/engine/selections.h"
 #include "ess_core/step/overlap.h"
 
 namespace ess {
@@ -30,6 +32,7 @@ struct engine_options {
   memory_layout layout;  // what the device has allocated
   std::uint64_t seed = 0;
   overlap_kind overlap = overlap_kind::none;
+  double mean_kept = 1.0;  // of a step's query tokens: draft_acceptance
   warm_up_kind warm_up = warm_up_kind::windows;
   std::int32_t warm_up_windows = 32;
 };
@@ -46,10 +49,11 @@ struct row_totals {
 struct step_report {
   step_timing timing;
   const step_program* program = nullptr;
-  std::int32_t active = 0;  // requests that took part
-  std::int32_t tokens = 0;  // kept
+  std::int32_t active = 0;         // requests that took part
+  std::vector<std::int32_t> kept;  // tokens of each of them, by seat; 1 to the query tokens of a step
   row_totals rows;
-  // Mean over requests and layers of |K(t-1) and K(t)| / |K(t)|; empty in the first step of a request.
+  // Mean over requests, layers and kept query tokens of |K(t-1) and K(t)| / |K(t)|; empty in the first step
+  // of a request.
   std::optional<double> step_overlap;
   std::vector<request_id> finished;
 };
@@ -72,17 +76,19 @@ class decode_engine {
   [[nodiscard]] std::int32_t active() const { return static_cast<std::int32_t>(seats_.size()); }
   [[nodiscard]] const std::vector<seat_state>& seats() const { return states_; }
 
-  // One token for every active request. Requests that have all their tokens leave afterwards.
+  // One token or more (mean_kept) for every active request; drafts that are rejected are made again, as other
+  // tokens, in a later step. Requests that have all their tokens leave afterwards.
   step_report step(const device::probe& after = {});
 
  private:
   struct seat {
     request what;
     token_id decoded = 0;
+    std::int32_t steps = 0;
     std::int32_t home = 0;
     request_extent extent;
     seat_state state;
-    std::vector<token_id> previous;  // [layers][query tokens][top_k] ids of the last step
+    std::vector<token_id> last_kept;  // [layers][top_k] ids of the query token before this step
   };
 
   [[nodiscard]] std::optional<seat> take_room(const request& what);
@@ -90,20 +96,21 @@ class decode_engine {
   void check_ever_fits(const request_extent& extent) const;
   void hand_over(const seat& s);
   void warm_up(batch_slice slice);
-  [[nodiscard]] bool knows_windows(batch_slice slice) const;
-  // The ids of every layer that a seat's query tokens selected, one layer after the other.
+  [[nodiscard]] bool knows_windows(batch_slice slice, std::int32_t steps) const;
+  // [layers][query tokens][top_k]
   [[nodiscard]] std::vector<token_id> read_selection(std::int32_t place) const;
   void write_selection(std::int32_t place, const std::vector<token_id>& ids);
   void write_inputs(token_id back);
+  [[nodiscard]] selection_shape selected_shape() const;
   [[nodiscard]] const step_program& program_for(std::int32_t active);
   void count_rows(step_report& report);
-  void compare_selections(step_report& report);
-  void retire(step_report& report);
+  void advance(step_report& report);
 
   device& device_;
   const cache_system& system_;
   prefill_source& prefill_;
   engine_options options_;
+  draft_acceptance acceptance_;
   extent_allocator index_, rows_, staging_, host_, map_;
   std::vector<std::int32_t> free_homes_;
   std::vector<seat> seats_;

@@ -16,6 +16,12 @@ struct token_source {
   std::int32_t attempt = 0;  // a rejected draft and its replacement differ
 };
 
+// Of a step that keeps `kept` of its query tokens: what is kept is attempt 0, whatever was drafted before.
+// The same position drafted again comes earlier in its step, so no two attempts at it are alike.
+[[nodiscard]] constexpr std::int32_t attempt_of(std::int32_t query, std::int32_t kept) {
+  return query < kept ? 0 : query;
+}
+
 // Positions between two knots of the slow and of the fast part; the part turns from one random vector into
 // the next.
 inline constexpr token_id slow_period = 64;

@@ -44,7 +44,13 @@ std::int64_t model_dims::feed_forward_parameters(int layer) const {
 std::int64_t model_dims::parameters() const {
   std::int64_t sum = 0;
   for (int layer = 0; layer < layers; ++layer) sum += attention_parameters() + feed_forward_parameters(layer);
-  return sum;
+  return sum + draft_layers * 2 * std::int64_t{hidden} * hidden;
+}
+
+model_dims with_draft_layers(model_dims model) {
+  model.layers += model.mtp_layers;
+  model.draft_layers = model.mtp_layers;
+  return model;
 }
 
 }  // namespace ess

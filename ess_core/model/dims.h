@@ -48,7 +48,8 @@ struct model_dims {
   std::string name;
   int layers = 0;
   int dense_layers = 0;  // the first ones; the rest are mixture of experts if moe.experts > 0
-  int mtp_layers = 0;    // draft layers on top
+  int mtp_layers = 0;    // draft layers that the model has beside them
+  int draft_layers = 0;  // of `layers`, the last ones that are such draft layers (with_draft_layers)
   int hidden = 0;
   int heads = 0;
   int q_lora = 0;
@@ -70,6 +71,7 @@ struct model_dims {
   [[nodiscard]] int absorbed_dim() const { return kv_lora + rope; }  // per head, after it
   [[nodiscard]] double softmax_scale() const;                        // (nope+rope)^-0.5 x YaRN's mscale^2
   [[nodiscard]] bool is_moe_layer(int layer) const { return moe.experts > 0 && layer >= dense_layers; }
+  [[nodiscard]] bool is_draft_layer(int layer) const { return layer >= layers - draft_layers; }
   [[nodiscard]] bool has_moe_layers() const { return is_moe_layer(layers - 1); }
   // Feed-forwards that a token passes in a mixture-of-experts layer: its routed ones, and the shared one.
   [[nodiscard]] int experts_per_token() const { return moe.top_k + (moe.shared_experts > 0 ? 1 : 0); }
@@ -83,7 +85,11 @@ struct model_dims {
   // and biases, a few thousand values, are not counted.
   [[nodiscard]] std::int64_t attention_parameters() const;
   [[nodiscard]] std::int64_t feed_forward_parameters(int layer) const;
-  [[nodiscard]] std::int64_t parameters() const;  // all layers; no embedding, head or draft layer
+  [[nodiscard]] std::int64_t parameters() const;  // all `layers`; no embedding or head
 };
+
+// The model that decodes several tokens a step (MTP): its draft layers run behind the others and keep caches
+// as they do. An input projection from the hidden state and the next token's embedding goes before each.
+[[nodiscard]] model_dims with_draft_layers(model_dims model);
 
 }  // namespace ess

@@ -26,6 +26,7 @@ float gain_of(weight_kind kind) {
     case weight_kind::down:
     case weight_kind::expert_down:
     case weight_kind::shared_down:
+    case weight_kind::draft_in:
       return residual_gain;
     default:
       return 1.0f;
@@ -38,6 +39,16 @@ void apply_mix(const query_mix& mix, matrix_shape shape, std::span<float> out) {
   for (std::int64_t i = 0; i < shape.size(); ++i) {
     const auto part = static_cast<std::size_t>(i % shape.columns / block);
     out[static_cast<std::size_t>(i)] *= 2.0f * mix.amplitude[part];
+  }
+}
+
+// Both inputs go through, half of the variance each: the blocks of the hidden state stay what they are.
+void add_both_inputs(matrix_shape shape, std::span<float> out) {
+  constexpr float half = 0.70710678f;
+  for (std::int64_t row = 0; row < shape.rows; ++row) {
+    for (const std::int64_t column : {row, shape.rows + row}) {
+      out[static_cast<std::size_t>(row * shape.columns + column)] += half;
+    }
   }
 }
 
@@ -90,6 +101,8 @@ matrix_shape shape_of(const model_dims& m, weight_kind kind) {
       return {2 * std::int64_t{m.shared_width()}, m.hidden};
     case weight_kind::shared_down:
       return {m.hidden, m.shared_width()};
+    case weight_kind::draft_in:
+      return {m.hidden, 2 * std::int64_t{m.hidden}};
   }
   return {};
 }
@@ -109,6 +122,8 @@ int matrices_of(const model_dims& m, std::int32_t layer, weight_kind kind) {
     case weight_kind::shared_gate_up:
     case weight_kind::shared_down:
       return moe && m.moe.shared_experts > 0 ? 1 : 0;
+    case weight_kind::draft_in:
+      return m.is_draft_layer(layer) ? 1 : 0;
     default:
       return 1;
   }
@@ -132,6 +147,8 @@ void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t laye
     apply_mix(mix_of_layer(layer), shape, out);
   } else if (kind == weight_kind::index_k || kind == weight_kind::kv_a) {
     apply_mix(key_mix, shape, out);
+  } else if (kind == weight_kind::draft_in) {
+    add_both_inputs(shape, out);
   }
 }
 

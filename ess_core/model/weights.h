@@ -31,8 +31,9 @@ enum class weight_kind : std::uint8_t {
   expert_down,        // [hidden][width]
   shared_gate_up,     // [2 x shared width][hidden]
   shared_down,        // [hidden][shared width]
+  draft_in,           // [hidden][2 x hidden] of a draft layer: hidden state, then the next token's embedding
 };
-inline constexpr int weight_kind_count = static_cast<int>(weight_kind::shared_down) + 1;
+inline constexpr int weight_kind_count = static_cast<int>(weight_kind::draft_in) + 1;
 
 struct matrix_shape {
   std::int64_t rows = 0;     // outputs
@@ -41,7 +42,8 @@ struct matrix_shape {
 };
 
 [[nodiscard]] matrix_shape shape_of(const model_dims& model, weight_kind kind);
-// How many such matrices a layer has: 1, 0 where it has another feed-forward, one for each routed expert.
+// How many such matrices a layer has: 1, one for each routed expert, 0 where it has another feed-forward or
+// drafts nothing.
 [[nodiscard]] int matrices_of(const model_dims& model, std::int32_t layer, weight_kind kind);
 // Fills `out` ([rows][columns], y = W x) with the weights of `seed`; `expert` counts those of expert_*.
 void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer, weight_kind kind,

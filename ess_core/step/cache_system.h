@@ -36,7 +36,7 @@ class cache_system {
   [[nodiscard]] virtual latent_home home() const = 0;
   // Copies of `latents`: model.layers when every layer keeps its rows, 1 or 2 when layers take turns.
   [[nodiscard]] virtual std::int32_t latent_copies(const model_dims& model) const = 0;
-  // `final_tokens`: context length when the request ends.
+  // `final_tokens`: context length when the request ends, drafts of its last step included.
   [[nodiscard]] virtual request_extent extent(const model_dims& model, token_id final_tokens,
                                               std::int32_t query_tokens) const = 0;
   // True if resident and incoming rows can be attended apart (overlap da needs it).

@@ -10,14 +10,15 @@ constexpr std::array<std::string_view, op_kind_count> op_names = {
     "project_index", "append_key",   "score_keys", "select_topk", "project_attention",
     "resolve",       "read_back",    "append_row", "write_back",  "fetch",
     "fetch_by_call", "stream_layer", "attend",     "merge",       "output",
-    "feed_forward",  "route",        "dispatch",   "experts",     "combine"};
+    "feed_forward",  "route",        "dispatch",   "experts",     "combine",
+    "draft"};
 
-constexpr std::array<std::string_view, 26> buffer_names = {
-    "seats",        "hidden",       "q_resid",       "index_query",   "index_weight",  "index_key_new",
-    "index_keys",   "scores",       "selected",      "query",         "latent_new",    "latents",
-    "staging",      "host_latents", "pool",          "locations",     "misses",        "counters",
-    "attention",    "lse",          "router_scores", "expert_choice", "expert_starts", "expert_rows",
-    "expert_input", "expert_output"};
+constexpr std::array<std::string_view, 27> buffer_names = {
+    "seats",         "hidden",       "draft_input",  "q_resid",       "index_query",   "index_weight",
+    "index_key_new", "index_keys",   "scores",       "selected",      "query",         "latent_new",
+    "latents",       "staging",      "host_latents", "pool",          "locations",     "misses",
+    "counters",      "attention",    "lse",          "router_scores", "expert_choice", "expert_starts",
+    "expert_rows",   "expert_input", "expert_output"};
 static_assert(static_cast<int>(buffer_id::expert_output) + 1 == static_cast<int>(buffer_names.size()));
 
 bool overlap(batch_slice a, batch_slice b) {
@@ -163,6 +164,9 @@ std::vector<access> accesses_of(const operation& op, std::int32_t latent_copies)
       break;
     case op_kind::combine:
       a.read(expert_output), a.read(expert_choice), a.read(expert_rows), a.write(hidden);
+      break;
+    case op_kind::draft:
+      a.read(draft_input), a.write(hidden);
       break;
   }
   return std::move(a.out);

@@ -30,8 +30,9 @@ enum class op_kind : std::uint8_t {
   dispatch,           // tokens -> their experts: normalised rows, grouped by expert
   experts,            // grouped expert feed-forward
   combine,            // expert outputs -> back, weighed, summed by expert id, added to hidden
+  draft,              // hidden and the next token's embedding, both normalised -> input of a draft layer
 };
-inline constexpr int op_kind_count = static_cast<int>(op_kind::combine) + 1;
+inline constexpr int op_kind_count = static_cast<int>(op_kind::draft) + 1;
 
 // Streams run in order; operations on different streams run at the same time unless one waits for another.
 enum class stream_id : std::uint8_t { compute, copy };
@@ -41,6 +42,7 @@ inline constexpr int stream_count = 2;
 enum class buffer_id : std::uint8_t {
   seats,          // [S] seat_state: request, position, extents
   hidden,         // [lanes][hidden] f32, the residual stream
+  draft_input,    // [lanes][hidden] f32, embeddings of the tokens that follow; none without draft layers
   q_resid,        // [lanes][q_lora] f32, after its norm
   index_query,    // [lanes][index_heads][index_dim] e4m3
   index_weight,   // [lanes][index_heads] f32, query scale folded in
@@ -69,6 +71,9 @@ enum class buffer_id : std::uint8_t {
   expert_input,   // [lanes x copies][hidden] f32: a slice's rows by expert, within it by lane
   expert_output,  // [lanes x copies][hidden] f32
 };
+
+// Query tokens of a request in one step: 1 and up to 3 drafts.
+inline constexpr std::int32_t max_query_tokens = 4;
 
 // A contiguous range of seats: the whole batch or a micro-batch.
 struct batch_slice {

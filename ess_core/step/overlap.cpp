@@ -8,6 +8,10 @@
 namespace ess {
 namespace {
 
+void make_draft_input(program_builder& b, std::int32_t layer, batch_slice slice) {
+  if (b.model().is_draft_layer(layer)) b.add({.kind = op_kind::draft, .layer = layer, .slice = slice});
+}
+
 void select_part(program_builder& b, std::int32_t layer, batch_slice slice) {
   b.add({.kind = op_kind::score_keys, .layer = layer, .slice = slice});
   b.add({.kind = op_kind::select_topk, .layer = layer, .slice = slice});
@@ -134,6 +138,7 @@ step_program build_decode_step(const model_dims& model, batch_shape shape, const
   program_builder b(model, shape, system.latent_copies(model));
   const layer_builder build_layer = builder_of(effective_overlap(system, overlap));
   for (std::int32_t layer = 0; layer < model.layers; ++layer) {
+    make_draft_input(b, layer, b.whole_batch());
     build_layer(b, system, layer, b.whole_batch());
     b.add({.kind = op_kind::output, .layer = layer, .slice = b.whole_batch()});
     feed_forward_part(b, layer, b.whole_batch());
@@ -146,6 +151,7 @@ step_program build_warm_up_step(const model_dims& model, batch_shape shape, cons
   program_builder b(model, shape, system.latent_copies(model));
   for (std::int32_t layer = 0; layer < model.layers; ++layer) {
     if (ids == warm_up_ids::selected) {
+      make_draft_input(b, layer, slice);
       b.add({.kind = op_kind::project_index, .layer = layer, .slice = slice});
       select_part(b, layer, slice);
     }

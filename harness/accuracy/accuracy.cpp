@@ -48,7 +48,7 @@ void check_start(const accuracy_inputs& in) {
                                             in.engine.active(), in.requests.size()));
   }
   for (const ess::request& r : in.requests) {
-    if (r.output_tokens < in.options.steps) {
+    if (r.output_tokens < in.options.steps * in.layout.shape.query_tokens) {
       throw std::invalid_argument(
           fmt::format("request {} ends before {} steps are checked", r.id, in.options.steps));
     }
@@ -72,6 +72,7 @@ bool complete(const accuracy_inputs& in, const lane_record& r) {
                                  op_kind::output};
   if (in.system.addressing() == ess::row_addressing::by_location) needed.push_back(op_kind::resolve);
   if (in.system.home() == ess::latent_home::host) needed.push_back(op_kind::write_back);
+  if (in.layout.model.is_draft_layer(r.layer)) needed.push_back(op_kind::draft);
   if (in.overlap != ess::overlap_kind::none) needed.push_back(op_kind::merge);
   if (in.layout.model.is_moe_layer(r.layer)) {
     needed.insert(needed.end(), {op_kind::route, op_kind::dispatch, op_kind::experts, op_kind::combine});
@@ -82,7 +83,9 @@ bool complete(const accuracy_inputs& in, const lane_record& r) {
 }
 
 findings check_layer(const check_context& c, const layer_records& records) {
-  findings out = check_index_projection(c, records);
+  findings out;
+  if (c.model().is_draft_layer(records.front()->layer)) out.merge(check_draft_input(c, records));
+  out.merge(check_index_projection(c, records));
   out.merge(check_attention_projection(c, records));
   out.merge(check_output(c, records));
   const bool moe = c.model().is_moe_layer(records.front()->layer);
@@ -187,6 +190,7 @@ accuracy_report check_accuracy(const accuracy_inputs& in) {
   const auto want = in.runs.get({.model = in.layout.model,
                                  .seed = in.seed,
                                  .query_tokens = in.layout.shape.query_tokens,
+                                 .mean_kept = in.mean_kept,
                                  .requests = in.requests,
                                  .steps = in.options.steps},
                                 in.prefill, in.all_gpu);

@@ -38,10 +38,11 @@ struct accuracy_inputs {
   ess::decode_engine& engine;  // has admitted `requests` and nothing else, and made no step yet
   const ess::cache_system& system;
   ess::overlap_kind overlap = ess::overlap_kind::none;  // effective
+  double mean_kept = 1.0;                               // of the engine
   const ess::memory_layout& layout;
   ess::prefill_source& prefill;
   std::uint64_t seed = 0;                     // of weights and inputs
-  const std::vector<ess::request>& requests;  // each with at least options.steps tokens to decode
+  const std::vector<ess::request>& requests;  // none ends within options.steps steps
   accuracy_options options;
   device_factory all_gpu;  // a second device, without budget
   reference_runs& runs;

@@ -16,7 +16,8 @@ constexpr double no_number = std::numeric_limits<double>::max();
 // In the order of a step's operations, which is also that of failures: the first one did it, others follow
 // from it. f32 rounds to 6e-8 (u). A sum of n terms errs by about sqrt(n) u of its terms' magnitude, at most
 // n u; with n up to 18,432 that is 8e-6, in the usual blocked order far less.
-constexpr std::array<figure_bound, 35> bounds = {{
+constexpr std::array<figure_bound, 36> bounds = {{
+    {"draft.hidden", 2e-5, "two norms and a sum over twice hidden"},
     {"project_index.input_differing", 0, "copied"},
     {"project_index.q_resid", 2e-5, "two norms and a sum over hidden"},
     {"project_index.head_weight", 2e-5, "a sum over hidden; scales are powers of two"},

@@ -20,6 +20,8 @@ struct check_context {
 
 // Records of one layer, so that one matrix at a time serves them all.
 using layer_records = std::vector<const lane_record*>;
+// Of a draft layer.
+[[nodiscard]] findings check_draft_input(const check_context& c, const layer_records& records);
 [[nodiscard]] findings check_index_projection(const check_context& c, const layer_records& records);
 [[nodiscard]] findings check_attention_projection(const check_context& c, const layer_records& records);
 [[nodiscard]] findings check_output(const check_context& c, const layer_records& records);

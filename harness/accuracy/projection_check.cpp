@@ -55,7 +55,12 @@ std::vector<float> ready_to_quantise(std::span<const float> values, const rotati
 void check_input(const check_context& c, const lane_record& r, findings& out) {
   if (r.layer != 0) return;
   std::vector<float> want(r.hidden_in.size());
-  ess::fill_hidden_state({.seed = c.seed, .request = r.seat.request, .position = r.position}, want);
+  const auto query = static_cast<std::int32_t>(r.position - r.seat.position);
+  ess::fill_hidden_state({.seed = c.seed,
+                          .request = r.seat.request,
+                          .position = r.position,
+                          .attempt = ess::attempt_of(query, r.seat.kept)},
+                         want);
   std::int64_t differing = 0;
   for (std::size_t i = 0; i < want.size(); ++i) differing += want[i] == r.hidden_in[i] ? 0 : 1;
   out.add("project_index.input_differing", static_cast<double>(differing), place_of(r));
@@ -105,6 +110,25 @@ std::vector<float> latent_row_values(const check_context& c, const lane_record& 
 }
 
 }  // namespace
+
+findings check_draft_input(const check_context& c, const layer_records& records) {
+  findings out;
+  vectors inputs;
+  std::vector<float> following(static_cast<std::size_t>(c.model().hidden));
+  for (const lane_record* r : records) {
+    ess::fill_hidden_state({.seed = c.seed, .request = r->seat.request, .position = r->position + 1},
+                           following);
+    std::vector<double> both = plain_rms_norm(r->hidden_before_draft);
+    const std::vector<double> next = plain_rms_norm(following);
+    both.insert(both.end(), next.begin(), next.end());
+    inputs.push_back(std::move(both));
+  }
+  const vectors want = product(c, records, weight_kind::draft_in, inputs);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    out.add("draft.hidden", relative_error(records[i]->hidden_in, want[i]), place_of(*records[i]));
+  }
+  return out;
+}
 
 findings check_index_projection(const check_context& c, const layer_records& records) {
   findings out;

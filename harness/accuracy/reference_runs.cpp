@@ -13,8 +13,8 @@ bool same_request(const ess::request& a, const ess::request& b) {
 }
 
 bool same(const reference_batch& a, const reference_batch& b) {
-  return a.seed == b.seed && a.query_tokens == b.query_tokens && a.steps == b.steps && a.model == b.model &&
-         std::ranges::equal(a.requests, b.requests, same_request);
+  return a.seed == b.seed && a.query_tokens == b.query_tokens && a.mean_kept == b.mean_kept &&
+         a.steps == b.steps && a.model == b.model && std::ranges::equal(a.requests, b.requests, same_request);
 }
 
 std::int64_t bytes_of(const reference_run& run) {
@@ -36,7 +36,8 @@ reference_run make_run(const reference_batch& batch, ess::prefill_source& prefil
                        *system, count, count);
   const auto device = make_device();
   device->allocate(layout, batch.seed);
-  ess::decode_engine engine(*device, *system, prefill, {.layout = layout, .seed = batch.seed});
+  ess::decode_engine engine(*device, *system, prefill,
+                            {.layout = layout, .seed = batch.seed, .mean_kept = batch.mean_kept});
   engine.admit_batch(batch.requests);
   reference_run run;
   for (std::int32_t step = 0; step < batch.steps; ++step) {

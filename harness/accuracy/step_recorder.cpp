@@ -11,6 +11,12 @@ namespace harness {
 using ess::buffer_id;
 using ess::op_kind;
 
+namespace {
+
+bool ends_layer(op_kind kind) { return kind == op_kind::feed_forward || kind == op_kind::combine; }
+
+}  // namespace
+
 step_recorder::step_recorder(const recorder_target& target, recorder_sample sample)
     : target_(target), sample_(std::move(sample)), seats_(target.layout.shape.seats) {}
 
@@ -47,7 +53,11 @@ void step_recorder::record(const ess::operation& op) {
   for (std::size_t i = first_of_step_; i < lanes_.size(); ++i) {
     lane_record& r = lanes_[i];
     const std::int64_t seat = r.lane / queries;
-    if (r.layer != op.layer || seat < op.slice.first || seat >= op.slice.first + op.slice.count) continue;
+    if (seat < op.slice.first || seat >= op.slice.first + op.slice.count) continue;
+    if (ends_layer(op.kind) && op.layer + 1 == r.layer && target_.layout.model.is_draft_layer(r.layer)) {
+      r.hidden_before_draft = lane_values<float>(buffer_id::hidden, r.lane, target_.layout.model.hidden);
+    }
+    if (r.layer != op.layer) continue;
     r.ran.set(static_cast<std::size_t>(op.kind));
     record(op, r);
   }
@@ -85,6 +95,7 @@ void step_recorder::record(const ess::operation& op, lane_record& r) {
     case op_kind::experts:
       return record_experts(op, r);
     case op_kind::read_back:
+    case op_kind::draft:  // its result is the input that project_index finds
       return;
   }
 }

@@ -29,6 +29,7 @@ struct lane_record {
   ess::seat_state seat;
   std::bitset<ess::op_kind_count> ran;
 
+  std::vector<float> hidden_before_draft;  // of a draft layer: what the layer before it made
   std::vector<float> hidden_in, hidden_between,
       hidden_out;  // before project_index, after output, after feed_forward or combine
   std::vector<float> q_resid;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <numeric>
 
 #include "harness/accuracy/accuracy.h"
 #include "harness/execution/metrics.h"
@@ -22,7 +23,7 @@ constexpr double link_late_limit = 0.02;
 // Everything sampled step by step.
 struct step_samples {
   std::vector<double> exposed_us_per_layer, late_share, link_gb_per_s;
-  std::vector<double> hit_rate, misses_over_topk, misses_per_layer, overlap, h2d_bytes, d2h_bytes;
+  std::vector<double> hit_rate, misses_over_topk, misses_per_layer, overlap, h2d_bytes, d2h_bytes, kept;
   std::array<std::vector<double>, ess::op_kind_count> op_us;
   double harness_us = 0;  // between steps
   double step_us = 0;
@@ -43,9 +44,11 @@ struct step_samples {
     if (busy > 0) link_gb_per_s.push_back((in + out) / busy * 1e-3);
     const double asked = static_cast<double>(r.rows.asked);
     hit_rate.push_back(static_cast<double>(r.rows.hits) / asked);
-    misses_over_topk.push_back(static_cast<double>(r.rows.misses) / asked);
     misses_per_layer.push_back(static_cast<double>(r.rows.misses) / (r.active * model.layers));
+    misses_over_topk.push_back(misses_per_layer.back() / model.top_k);
     if (r.step_overlap) overlap.push_back(*r.step_overlap);
+    const auto tokens = std::accumulate(r.kept.begin(), r.kept.end(), 0);
+    kept.push_back(static_cast<double>(tokens) / r.active);
   }
 };
 
@@ -57,6 +60,7 @@ void put_rows(const planned_point& plan, const step_samples& s, attempt_record& 
   put(out, "h2d_bytes_per_step", s.h2d_bytes, "B");
   put(out, "d2h_bytes_per_step", s.d2h_bytes, "B");
   put(out, "step_overlap", s.overlap, "");
+  if (plan.point.requested.mtp > 1) put(out, "tokens_kept_per_step", s.kept, "tokens");
   // Streaming a layer brings rows without asking which: nothing hits or misses.
   if (plan.system->addressing() == ess::row_addressing::by_location ||
       plan.system->home() == ess::latent_home::device) {
@@ -69,10 +73,12 @@ void put_rows(const planned_point& plan, const step_samples& s, attempt_record& 
 void put_times(const planned_point& plan, const stopping_rule& rule, const step_samples& s,
                attempt_record& out) {
   std::vector<double> step(rule.samples().begin(), rule.samples().end());
+  // The mean of all samples for each: acceptance is drawn, and no property of the system.
+  const double kept = std::accumulate(s.kept.begin(), s.kept.end(), 0.0) / static_cast<double>(s.kept.size());
   std::vector<double> tokens, per_user;
   for (const double us : step) {
-    tokens.push_back(plan.batch / us * 1e6);
-    per_user.push_back(1e6 / us);
+    tokens.push_back(plan.batch * kept / us * 1e6);
+    per_user.push_back(kept / us * 1e6);
   }
   put(out, "step_time_us", step, "us");
   put(out, "tokens_per_s", tokens, "tok/s");
@@ -118,6 +124,7 @@ ess::engine_options engine_options_of(const planned_point& plan, const ess::memo
   return {.layout = layout,
           .seed = static_cast<std::uint64_t>(s.seed),
           .overlap = plan.overlap,
+          .mean_kept = s.mtp_accept,
           .warm_up = s.warmup == workloads::warmup_mode::empty ? ess::warm_up_kind::empty
                                                                : ess::warm_up_kind::windows,
           .warm_up_windows = s.warmup_windows};
@@ -135,6 +142,7 @@ bool check_first(const planned_point& plan, const attempt_context& with, ess::de
                       .engine = engine,
                       .system = *plan.system,
                       .overlap = plan.overlap,
+                      .mean_kept = s.mtp_accept,
                       .layout = layout,
                       .prefill = with.shared.prefill(plan.model, seed),
                       .seed = seed,
@@ -213,7 +221,7 @@ struct fixed_point::state {
   void admit_and_check() {
     std::vector<ess::request> requests;
     for (std::int32_t id = 0; id < plan.batch; ++id) {
-      requests.push_back({id, settings().context_tokens, total_steps(settings())});
+      requests.push_back({id, settings().context_tokens, most_tokens(settings())});
     }
     engine.admit_batch(requests);
     checked = check_first(plan, with, *device, engine, layout, requests, out);

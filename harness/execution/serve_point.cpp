@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <numeric>
 #include <thread>
 
 #include "harness/execution/attempt.h"
@@ -21,6 +22,7 @@ struct served {
   double admitted_s = 0;
   double first_token_s = 0;
   double last_token_s = 0;
+  std::int32_t first_tokens = 0;  // of the first step
   std::int32_t tokens = 0;
 };
 
@@ -61,7 +63,8 @@ class replay {
       tokens += r.tokens;
       if (r.tokens == 0) continue;
       wait.push_back((r.first_token_s - r.arrival_s) * 1e6);
-      if (r.tokens > 1) tpot.push_back((r.last_token_s - r.first_token_s) / (r.tokens - 1) * 1e6);
+      const std::int32_t later = r.tokens - r.first_tokens;
+      if (later > 0) tpot.push_back((r.last_token_s - r.first_token_s) / later * 1e6);
     }
     const auto put = [&](const char* name, std::span<const double> samples, const char* unit) {
       if (!samples.empty()) out.metrics[name] = results::summarise(samples, unit);
@@ -98,7 +101,10 @@ class replay {
     put_one("d2h_bytes_per_step", static_cast<double>(rows_.rows_out) * row / steps, "B");
     if (rows_.asked == 0) return;
     put_one("hit_rate", static_cast<double>(rows_.hits) / static_cast<double>(rows_.asked), "");
-    put_one("misses_over_topk", static_cast<double>(rows_.misses) / static_cast<double>(rows_.asked), "");
+    const double requests = std::accumulate(active_.begin(), active_.end(), 0.0) * plan_.model.layers;
+    const double misses = static_cast<double>(rows_.misses) / requests;
+    put_one("misses_per_layer_step", misses, "rows");
+    put_one("misses_over_topk", misses / plan_.model.top_k, "");
     if (overlap_steps_ > 0) put_one("step_overlap", overlap_sum_ / overlap_steps_, "");
   }
 
@@ -125,9 +131,13 @@ class replay {
   void step(ess::decode_engine& engine) {
     const ess::step_report report = engine.step();
     end_s_ = now_s();
-    for (const ess::seat_state& seat : engine.seats()) {
-      served& r = served_[static_cast<std::size_t>(seat.request)];
-      if (r.tokens++ == 0) r.first_token_s = end_s_;
+    for (std::size_t i = 0; i < engine.seats().size(); ++i) {
+      served& r = served_[static_cast<std::size_t>(engine.seats()[i].request)];
+      if (r.tokens == 0) {
+        r.first_token_s = end_s_;
+        r.first_tokens = report.kept[i];
+      }
+      r.tokens += report.kept[i];
       r.last_token_s = end_s_;
     }
     finished_ += report.finished.size();
@@ -172,7 +182,8 @@ bool check_serving(const planned_point& plan, const attempt_context& with,
       engine_options_of(plan, layout));
   std::vector<ess::request> admitted;
   for (const ess::request& r : all) {
-    if (r.output_tokens < plan.point.requested.accuracy.steps || !engine.admit(r)) continue;
+    const workloads::settings& s = plan.point.requested;
+    if (r.output_tokens < s.accuracy.steps * s.mtp || !engine.admit(r)) continue;
     admitted.push_back(r);
     if (engine.active() == plan.batch) break;
   }

@@ -20,7 +20,7 @@ ess::model_dims model_of(const settings& s) {
   if (s.model.layers > 0) model.layers = std::min(s.model.layers, model.layers);
   model.dense_layers = std::min(model.dense_layers, model.layers);
   if (s.model.experts > 0 && model.moe.experts > 0) model.moe.experts = s.model.experts;
-  return model;
+  return s.mtp > 1 ? ess::with_draft_layers(model) : model;
 }
 
 // The CPU device computes in f32. A cluster (cluster.ep) holds fp8 weights, its experts spread over the
@@ -59,7 +59,7 @@ ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
   const bool capped = serves && s.requests.max_context_tokens > 0;
   return {.model = model,
           .query_tokens = s.mtp,
-          .final_tokens = capped ? s.requests.max_context_tokens : s.context_tokens + total_steps(s),
+          .final_tokens = capped ? s.requests.max_context_tokens : s.context_tokens + most_tokens(s),
           .shortest_tokens = serves ? 1 : 0,
           .host_row_pitch = s.host_row_pitch_bytes,
           .weights = weight_bytes(s, model)};
@@ -67,8 +67,6 @@ ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
 
 // Mechanisms that the field table knows and this version does not run yet.
 std::string missing_mechanism(const settings& s, const ess::model_dims& model) {
-  if (s.mtp > 1)
-    return fmt::format("mtp = {}: roll-back of rejected tokens is not in this version; use mtp 1", s.mtp);
   if (!ess::parse_overlap(workloads::to_string(s.overlap))) {
     return fmt::format("overlap '{}' is not in this version; use none, da or dba",
                        workloads::to_string(s.overlap));
@@ -159,6 +157,8 @@ int total_steps(const settings& s) {
   return s.accuracy.steps + s.measure.warmup_steps + std::min(s.steps, s.measure.max_samples);
 }
 
+int most_tokens(const settings& s) { return total_steps(s) * s.mtp; }
+
 ess::memory_layout planned_point::layout() const {
   std::int32_t seats = batch;
   if (point.requested.kind == workloads::workload_kind::serve) {
@@ -174,7 +174,7 @@ settings planned_point::effective(int cpu_threads) const {
   settings out = point.requested;
   out.batch = batch;
   out.overlap = workloads::parse_overlap(to_string(overlap)).value();
-  out.model.layers = model.layers;
+  out.model.layers = model.layers - model.draft_layers;
   out.cpu_threads = cpu_threads;
   out.host_row_pitch_bytes = static_cast<int>(layout().host_row_pitch);
   // The prompt's cache is put in its place in bulk, outside the times.

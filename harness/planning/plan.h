@@ -36,8 +36,10 @@ struct planned_point {
   [[nodiscard]] workloads::settings effective(int cpu_threads) const;
 };
 
-// Steps of a fixed point that decode a token: checked, warm-up and measured ones.
+// Steps of a fixed point that decode: checked, warm-up and measured ones.
 [[nodiscard]] int total_steps(const workloads::settings& s);
+// Tokens that a request of a fixed point decodes in them if no draft is rejected.
+[[nodiscard]] int most_tokens(const workloads::settings& s);
 // `longest` caps the context of a serve workload's requests; it decides the size of the caches there.
 [[nodiscard]] planned_point plan_point(const workloads::point& point);
 [[nodiscard]] std::vector<planned_point> plan_workload(const workloads::workload& workload);

@@ -18,7 +18,7 @@ class lru_policy {
         log_(pool.order.data()),
         room_(static_cast<std::uint32_t>(pool.order.size())) {}
 
-  void forget(slot_id slot) { stamp_[slot] = nowhere; }
+  void forget(slot_id) {}  // the next row there supersedes its entry
   bool touch(slot_id slot) {
     const bool first = stamp_[slot] != in_use;
     stamp_[slot] = in_use;
@@ -36,8 +36,7 @@ class lru_policy {
   }
 
  private:
-  static constexpr std::uint32_t in_use = 0xffffffff;   // hit, and not yet in the log again
-  static constexpr std::uint32_t nowhere = 0xfffffffe;  // no row there
+  static constexpr std::uint32_t in_use = 0xffffffff;  // hit, and not yet in the log again
 
   [[nodiscard]] bool superseded(std::uint32_t entry) const { return stamp_[log_[entry]] != entry; }
 

@@ -121,6 +121,7 @@ void project_index(context& c, const operation& op);
 void project_attention(context& c, const operation& op);
 void output(context& c, const operation& op);
 void feed_forward(context& c, const operation& op);
+void draft(context& c, const operation& op);
 
 void route(context& c, const operation& op);
 void dispatch(context& c, const operation& op);

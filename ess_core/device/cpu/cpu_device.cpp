@@ -64,6 +64,8 @@ handler handler_of(op_kind kind) {
       return experts;
     case op_kind::combine:
       return combine;
+    case op_kind::draft:
+      return draft;
   }
   return nullptr;
 }
@@ -78,6 +80,8 @@ bool has_weights_for(const model_dims& model, const operation& op) {
     case op_kind::experts:
     case op_kind::combine:
       return model.is_moe_layer(op.layer);
+    case op_kind::draft:
+      return model.is_draft_layer(op.layer);
     default:
       return true;
   }

@@ -1,4 +1,5 @@
-// Dense parts of a step: projections before and after attention, and the gated feed-forward.
+// Dense parts of a step: projections before and after attention, the gated feed-forward, input of a draft
+// layer.
 #include <algorithm>
 #include <cmath>
 
@@ -122,6 +123,19 @@ void output(context& c, const operation& op) {
   });
   product(c, w.out, lanes.count, {values, width}, {c.wide_scratch(), m.hidden});
   add_to_hidden(c, lanes, c.wide_scratch());
+}
+
+void draft(context& c, const operation& op) {
+  const std::int64_t hidden = c.model().hidden;
+  const lane_range lanes = lanes_of(c, op.slice);
+  float* both = c.narrow_scratch();  // [lane in slice][2][hidden]
+  c.team.for_each(lanes.count, [&](std::int32_t i, int) {
+    const std::int64_t lane = lanes.first + i;
+    rms_norm(c.at<float>(buffer_id::hidden, lane * hidden), hidden, both + 2 * i * hidden);
+    rms_norm(c.at<float>(buffer_id::draft_input, lane * hidden), hidden, both + (2 * i + 1) * hidden);
+  });
+  product(c, weights_of(c, op).draft_in, lanes.count, {both, 2 * hidden},
+          {c.at<float>(buffer_id::hidden, lanes.first * hidden), hidden});
 }
 
 void feed_forward(context& c, const operation& op) {

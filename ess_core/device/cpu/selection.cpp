@@ -1,5 +1,6 @@
 // From index query to attention: scores, top-k, where the rows lie, attention over them.
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <numeric>
 
@@ -13,14 +14,30 @@
 namespace ess::cpu {
 namespace {
 
-// Without a pool every selected row is a miss and has a place of its own.
+// Without a pool every row of the union over query tokens is a miss and has a place of its own. Ids ascend,
+// so the union is a merge.
 void stage_all(context& c, std::int32_t seat_index, std::int32_t layer, resolve_output& out) {
-  for (std::int32_t query = 0; query < c.queries(); ++query) {
-    const token_id* ids = c.selected(std::int64_t{seat_index} * c.queries() + query, layer);
-    for (std::int32_t rank = 0; rank < c.model().top_k; ++rank) {
-      const std::int32_t place = query * c.model().top_k + rank;
-      out.locations[static_cast<std::size_t>(place)] = ids[rank] < 0 ? no_location : place | incoming_flag;
-      if (ids[rank] >= 0) out.misses[static_cast<std::size_t>(out.missed++)] = {ids[rank], place};
+  const std::int32_t top_k = c.model().top_k;
+  const token_id* ids = c.selected(std::int64_t{seat_index} * c.queries(), layer);
+  std::array<std::int32_t, max_query_tokens> next{};
+  const auto left = [&](std::int32_t query) {
+    const std::int32_t rank = next[static_cast<std::size_t>(query)];
+    return rank < top_k ? ids[query * top_k + rank] : -1;
+  };
+  for (;;) {
+    token_id token = -1;
+    for (std::int32_t query = 0; query < c.queries(); ++query) {
+      const token_id first = left(query);
+      if (first >= 0 && (token < 0 || first < token)) token = first;
+    }
+    if (token < 0) break;
+    const std::int32_t place = out.missed++;
+    out.misses[static_cast<std::size_t>(place)] = {token, place};
+    for (std::int32_t query = 0; query < c.queries(); ++query) {
+      if (left(query) != token) continue;
+      std::int32_t& rank = next[static_cast<std::size_t>(query)];
+      out.locations[static_cast<std::size_t>(query * top_k + rank)] = place | incoming_flag;
+      ++rank;
     }
   }
   out.asked = out.missed;
@@ -28,7 +45,10 @@ void stage_all(context& c, std::int32_t seat_index, std::int32_t layer, resolve_
 
 // Without a pool, or with one.
 void resolve_seat(context& c, std::int32_t index, std::int32_t layer, resolve_output& out) {
-  if (c.layout.pool == pool_kind::none) return stage_all(c, index, layer, out);
+  if (c.layout.pool == pool_kind::none) {
+    std::fill(out.locations.begin(), out.locations.end(), no_location);
+    return stage_all(c, index, layer, out);
+  }
   const seat_state& seat = c.seat(index);
   const std::int64_t last_lane = (std::int64_t{index} + 1) * c.queries() - 1;
   resolve(c.pool(seat, layer),

@@ -63,6 +63,7 @@ layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32
           .index_k = packed(weight_kind::index_k),
           .index_head_weight = packed(weight_kind::index_head_weight),
           .dense = {packed(weight_kind::gate_up), packed(weight_kind::down)},
+          .draft_in = packed(weight_kind::draft_in),
           .router = packed(weight_kind::router),
           .router_bias = make_weights(model, seed, layer, weight_kind::router_bias),
           .experts = pack_experts(model, seed, layer),

@@ -16,7 +16,8 @@ struct gated_weights {
 
 struct layer_weights {
   packed_matrix q_a, q_b, kv_a, out, index_q, index_k, index_head_weight;
-  gated_weights dense;  // empty in a mixture-of-experts layer
+  gated_weights dense;     // empty in a mixture-of-experts layer
+  packed_matrix draft_in;  // empty but in a draft layer
   packed_matrix router;
   std::vector<float> router_bias;
   std::vector<gated_weights> experts;  // routed, then the shared one; none in a dense layer

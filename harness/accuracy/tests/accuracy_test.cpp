@@ -31,6 +31,20 @@ TEST(accuracy, every_system_passes_with_a_mixture_of_experts) {
   }
 }
 
+// Drafts are rejected in most steps, so every check also meets rows that were replaced.
+TEST(accuracy, every_system_passes_with_several_query_tokens) {
+  for (const auto system : ess::system_names()) {
+    for (std::int32_t query_tokens = 2; query_tokens <= ess::max_query_tokens; ++query_tokens) {
+      const accuracy_report report =
+          checked_batch(
+              {.system = system, .overlap = overlap_kind::da, .query_tokens = query_tokens, .mean_kept = 1.5})
+              .check();
+      EXPECT_TRUE(report.ok) << system << ", " << query_tokens << "\n  "
+                             << fmt::format("{}", fmt::join(report.failures, "\n  "));
+    }
+  }
+}
+
 TEST(accuracy, pools_smaller_than_a_step_pass) {
   for (const overlap_kind overlap : ess::all_overlaps) {
     for (const std::int64_t rows : {1, 20, 33}) {
@@ -54,6 +68,7 @@ TEST(accuracy, every_judged_figure_is_taken_by_some_system) {
   }
   taken.merge(checked_batch({.overlap = overlap_kind::da}).check().figures);
   taken.merge(checked_batch({.model = "tiny_moe"}).check().figures);
+  taken.merge(checked_batch({.query_tokens = 2}).check().figures);
   for (const figure_bound& bound : figure_bounds())
     EXPECT_TRUE(taken.contains(std::string(bound.name))) << bound.name;
 }

@@ -62,22 +62,32 @@ struct scenario {
   std::int32_t batch = 3;
   ess::token_id prompt = 300;
   std::int32_t pitch = 0;
-  accuracy_options options = {.steps = 3, .requests = 3, .layers = 3, .seed = 1};
+  std::int32_t query_tokens = 1;
+  double mean_kept = 1.0;
+  accuracy_options options = {.steps = 3, .requests = 3, .layers = 4, .seed = 1};
   std::uint64_t reference_seed = 3;  // what the check believes; the device has 3
 };
 
 struct checked_batch {
+  static ess::model_dims model_of(const scenario& s) {
+    const ess::model_dims model = ess::find_model_preset(s.model).value();
+    return s.query_tokens > 1 ? ess::with_draft_layers(model) : model;
+  }
+
   explicit checked_batch(const scenario& what)
-      : s(what),
-        model(ess::find_model_preset(what.model).value()),
-        system(ess::make_system(what.system, what.ess)) {
-    constexpr ess::token_id decoded = 8;
-    layout = ess::make_layout({.model = model, .final_tokens = s.prompt + decoded, .host_row_pitch = s.pitch},
+      : s(what), model(model_of(what)), system(ess::make_system(what.system, what.ess)) {
+    const ess::token_id decoded = 8 * s.query_tokens;
+    layout = ess::make_layout({.model = model,
+                               .query_tokens = s.query_tokens,
+                               .final_tokens = s.prompt + decoded,
+                               .shortest_tokens = s.prompt - 7 * s.batch,
+                               .host_row_pitch = s.pitch},
                               *system, s.batch, s.batch);
     device.allocate(layout, 3);
     overlap = ess::effective_overlap(*system, s.overlap);
     engine = std::make_unique<ess::decode_engine>(
-        device, *system, prefill, ess::engine_options{.layout = layout, .seed = 3, .overlap = overlap});
+        device, *system, prefill,
+        ess::engine_options{.layout = layout, .seed = 3, .overlap = overlap, .mean_kept = s.mean_kept});
     for (std::int32_t i = 0; i < s.batch; ++i) requests.push_back({i, s.prompt - 7 * i, decoded});
     engine->admit_batch(requests);
     device.arm();
@@ -89,6 +99,7 @@ struct checked_batch {
                            .engine = *engine,
                            .system = *system,
                            .overlap = overlap,
+                           .mean_kept = s.mean_kept,
                            .layout = layout,
                            .prefill = believed,
                            .seed = s.reference_seed,

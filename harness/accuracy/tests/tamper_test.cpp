@@ -262,6 +262,17 @@ TEST(tampering, one_value_of_each_result) {
   }
 }
 
+TEST(tampering, one_value_of_a_draft_layers_input) {
+  checked_batch b({.query_tokens = 2});
+  b.device.after_operation = [&](ess::device& on, int run, const operation& op) {
+    if (run != 1 || op.kind != op_kind::draft) return;
+    auto value = read_values<float>(on, buffer_id::hidden, 0, 1);
+    value[0] *= 1.01f;
+    on.write(buffer_id::hidden, 0, std::as_bytes(std::span(value)));
+  };
+  expect_first_failure(b.check(), "draft.hidden");
+}
+
 TEST(tampering, one_value_of_each_result_of_a_mixture_of_experts) {
   struct result {
     op_kind kind;

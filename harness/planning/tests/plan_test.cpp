@@ -49,9 +49,6 @@ TEST(plan_point, max_without_a_budget_has_no_answer) {
 
 TEST(plan_point, mechanisms_of_later_versions_are_refused_by_name) {
   workloads::point p = point_of(workloads::system_kind::ess);
-  p.requested.mtp = 2;
-  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("mtp = 2"));
-  p = point_of(workloads::system_kind::ess);
   p.requested.overlap = workloads::overlap_mode::layerwise;
   EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("'layerwise'"));
   p = point_of(workloads::system_kind::hisparse);
@@ -86,6 +83,17 @@ TEST(plan_point, a_mixture_of_experts_is_counted_with_its_buffers) {
   p.requested.model.experts = 8;  // half of them: seven layers, three matrices of 128 x 1,024, and the router
   EXPECT_EQ(bytes_of(mini, "weights") - bytes_of(plan_point(p), "weights"),
             std::int64_t{7} * 8 * (3 * 128 + 1) * 1024 * 4);
+}
+
+TEST(plan_point, draft_layers_and_places_of_drafts_are_counted) {
+  workloads::point p = point_of(workloads::system_kind::all_gpu);
+  const planned_point one = plan_point(p);
+  p.requested.mtp = 3;
+  const planned_point three = plan_point(p);
+  EXPECT_EQ(three.model.layers, one.model.layers + 1);
+  EXPECT_EQ(three.effective(1).model.layers, one.model.layers);
+  EXPECT_EQ(three.shape.final_tokens, p.requested.context_tokens + 3 * total_steps(p.requested));
+  EXPECT_EQ(three.layout().max_context, three.shape.final_tokens + 2);
 }
 
 TEST(plan_point, effective_settings_say_what_is_really_used) {

@@ -1,0 +1,167 @@
+// Requests in and out: room in both tiers, hand-over of what prefill left, warm-up of the pool.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "ess_core/engine/decode_engine.h"
+
+namespace ess {
+
+void decode_engine::check_ever_fits(const request_extent& e) const {
+  const memory_layout& l = options_.layout;
+  const auto need = [&](memory_tier tier, std::string_view what, std::int64_t asked, std::int64_t room,
+                        byte_count each) {
+    if (asked > room) throw out_of_memory(tier, what, each * asked, byte_count{0}, each * room);
+  };
+  const byte_count row = l.model.layers * l.model.latent_row_bytes();
+  need(memory_tier::device, "indexer keys of one request", e.index_tokens, l.index_tokens,
+       l.model.layers * l.model.index_key_bytes());
+  need(memory_tier::device, "latent rows of one request", e.device_rows, l.device_rows, row);
+  need(memory_tier::device, "staging rows of one request", e.staging_rows, l.staging_rows,
+       l.model.latent_row_bytes());
+  need(memory_tier::host, "latent store of one request", e.host_rows, l.host_rows, row);
+}
+
+std::optional<decode_engine::seat> decode_engine::take_room(const request& what) {
+  if (free_homes_.empty()) return std::nullopt;
+  const std::int32_t queries = options_.layout.shape.query_tokens;
+  const token_id tokens = what.final_tokens() + queries - 1;  // drafts reach beyond the last token
+  seat s{.what = what, .extent = system_.extent(options_.layout.model, tokens, queries)};
+  check_ever_fits(s.extent);
+  const std::int64_t map_tokens = system_.map_tokens(tokens);
+  const std::array<std::pair<extent_allocator*, std::int64_t>, 5> wanted = {
+      {{&index_, s.extent.index_tokens},
+       {&rows_, s.extent.device_rows},
+       {&staging_, s.extent.staging_rows},
+       {&host_, s.extent.host_rows},
+       {&map_, map_tokens}}};
+  std::array<std::int64_t, 5> at{};
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto place = wanted[i].first->take(wanted[i].second);
+    if (!place) {
+      for (std::size_t k = 0; k < i; ++k) wanted[k].first->give_back(at[k], wanted[k].second);
+      return std::nullopt;
+    }
+    at[i] = *place;
+  }
+  s.home = free_homes_.back();
+  free_homes_.pop_back();
+  s.state = {.request = what.id,
+             .home = s.home,
+             .position = what.prompt_tokens,
+             .index_base = at[0],
+             .device_base = at[1],
+             .device_rows = s.extent.device_rows,
+             .staging_base = at[2],
+             .host_base = at[3],
+             .map_base = at[4],
+             .map_tokens = map_tokens};
+  return s;
+}
+
+void decode_engine::give_back(const seat& s) {
+  index_.give_back(s.state.index_base, s.extent.index_tokens);
+  rows_.give_back(s.state.device_base, s.extent.device_rows);
+  staging_.give_back(s.state.staging_base, s.extent.staging_rows);
+  host_.give_back(s.state.host_base, s.extent.host_rows);
+  map_.give_back(s.state.map_base, s.state.map_tokens);
+  free_homes_.push_back(s.home);
+}
+
+// The prompt's rows go where the system keeps its full cache, its index keys to the device.
+void decode_engine::hand_over(const seat& s) {
+  const memory_layout& l = options_.layout;
+  const auto prompt = prefill_.get(s.what.id, s.what.prompt_tokens);
+  const auto row = static_cast<std::size_t>(l.model.latent_row_bytes().value);
+  const auto tokens = static_cast<std::size_t>(s.what.prompt_tokens);
+  const std::size_t pages = prompt->index.size() / static_cast<std::size_t>(l.model.layers);
+  for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
+    const auto at = static_cast<std::size_t>(layer);
+    device_.write(buffer_id::index_keys,
+                  (layer * l.index_tokens + s.state.index_base) * l.model.index_key_bytes().value,
+                  std::as_bytes(std::span(prompt->index).subspan(at * pages, pages)));
+    const auto rows = std::as_bytes(std::span(prompt->latents).subspan(at * tokens * row, tokens * row));
+    if (system_.home() == latent_home::device) {
+      device_.write(buffer_id::latents,
+                    (layer * l.device_rows + s.state.device_base) * static_cast<std::int64_t>(row), rows);
+      continue;
+    }
+    const std::int64_t first = layer * l.host_rows + s.state.host_base;
+    if (l.host_row_pitch == static_cast<std::int32_t>(row)) {
+      device_.write(buffer_id::host_latents, first * l.host_row_pitch, rows);
+    } else {
+      for (std::size_t token = 0; token < tokens; ++token) {
+        device_.write(buffer_id::host_latents, (first + static_cast<std::int64_t>(token)) * l.host_row_pitch,
+                      rows.subspan(token * row, row));
+      }
+    }
+  }
+  device_.reset_pool(s.state);
+}
+
+bool decode_engine::knows_windows(batch_slice slice, std::int32_t steps) const {
+  for (std::int32_t i = slice.first; i < slice.first + slice.count; ++i) {
+    const request& what = seats_[static_cast<std::size_t>(i)].what;
+    const auto* ids = prefill_.window_ids(what.id, what.prompt_tokens);
+    if (ids == nullptr || static_cast<std::int32_t>(ids->size()) != steps) return false;
+    if (!ids->empty() && ids->front().size() != selected_shape().size()) return false;
+  }
+  return true;
+}
+
+// Replays the selections of the last prompt positions, as many in a step as it has query tokens. Who meets a
+// request first makes them with the indexer; to all later ones they come with the request, as from prefill.
+void decode_engine::warm_up(batch_slice slice) {
+  if (!system_.has_pool() || options_.warm_up == warm_up_kind::empty) return;
+  const std::int32_t queries = options_.layout.shape.query_tokens;
+  const std::int32_t steps = (options_.warm_up_windows + queries - 1) / queries;
+  const auto first = seats_.begin() + slice.first;
+  // A prompt shorter than a step has nothing to warm up from.
+  if (std::any_of(first, first + slice.count, [&](const seat& s) { return s.what.prompt_tokens < queries; }))
+    return;
+  // Ids that came with the request have no scores.
+  const bool known = system_.pool() != pool_kind::score_aware && knows_windows(slice, steps);
+  const step_program program = build_warm_up_step(options_.layout.model, options_.layout.shape, system_,
+                                                  slice, known ? warm_up_ids::given : warm_up_ids::selected);
+  std::vector<std::vector<std::vector<token_id>>> found(static_cast<std::size_t>(slice.count));
+  for (std::int32_t step = 0; step < steps; ++step) {
+    write_inputs((steps - step) * queries);
+    for (std::int32_t i = 0; known && i < slice.count; ++i) {
+      const request& what = seats_[static_cast<std::size_t>(slice.first + i)].what;
+      const auto& ids = *prefill_.window_ids(what.id, what.prompt_tokens);
+      write_selection(slice.first + i, ids[static_cast<std::size_t>(step)]);
+    }
+    device_.run(program, [](const operation&) {});  // not a measurement
+    for (std::int32_t i = 0; !known && i < slice.count; ++i) {
+      found[static_cast<std::size_t>(i)].push_back(read_selection(slice.first + i));
+    }
+  }
+  for (std::int32_t i = 0; !known && i < slice.count; ++i) {
+    const request& what = seats_[static_cast<std::size_t>(slice.first + i)].what;
+    prefill_.keep_window_ids(what.id, what.prompt_tokens, std::move(found[static_cast<std::size_t>(i)]));
+  }
+}
+
+bool decode_engine::admit(const request& what) {
+  auto room = take_room(what);
+  if (!room) return false;
+  seats_.push_back(std::move(*room));
+  hand_over(seats_.back());
+  warm_up({active() - 1, 1});
+  return true;
+}
+
+void decode_engine::admit_batch(const std::vector<request>& requests) {
+  const std::int32_t before = active();
+  for (const request& what : requests) {
+    auto room = take_room(what);
+    if (!room) throw std::logic_error(fmt::format("request {} has no room in a layout made for it", what.id));
+    seats_.push_back(std::move(*room));
+    hand_over(seats_.back());
+  }
+  if (active() > before) warm_up({before, active() - before});
+}
+
+}  // namespace ess

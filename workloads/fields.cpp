@@ -171,6 +171,9 @@ std::vector<field> make_fields() {
                          .range = {1},
                          .help = "pool slots a request and layer",
                          .alternative = "sparse_ratio"}),
+      MEMBER(pool_weights)({.path = "pool_weights",
+                            .help = "size of each layer's pool beside the others', a number a layer: \"0.5 1 "
+                                    "1.5\"; the total stays; empty: all alike"}),
       MEMBER(policy)({.path = "policy", .help = "eviction from the pool", .choices = policy_names()}),
       MEMBER(warmup)(
           {.path = "warmup", .help = "what the pool holds before the first step", .choices = warmup_names()}),
@@ -182,6 +185,14 @@ std::vector<field> make_fields() {
           {.path = "handover", .help = "where a prefilled cache arrives", .choices = handover_names()}),
       MEMBER(overlap)(
           {.path = "overlap", .help = "order of transfer and compute", .choices = overlap_names()}),
+      MEMBER(layer_misses)({.path = "layer_misses",
+                            .help = "overlap layerwise: misses a request and step, a number a layer; empty: "
+                                    "measured in the warm-up"}),
+      MEMBER(dba_from_misses)(
+          {.path = "dba_from_misses",
+           .unit = "rows",
+           .help = "overlap layerwise: misses a request and step from which a layer takes dba; 0: a tenth of "
+                   "top-k"}),
       MEMBER(host_row_pitch_bytes)(
           {.path = "host_row_pitch_bytes",
            .unit = "bytes",

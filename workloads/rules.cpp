@@ -5,6 +5,7 @@
 #include <array>
 
 #include "ess_core/model/presets.h"
+#include "workloads/number_list.h"
 
 namespace workloads {
 namespace {
@@ -47,6 +48,35 @@ verdict acceptance_is_possible(const settings& s) {
   auto broken = at_most("mtp_accept", s.mtp_accept, s.mtp, "a step has mtp =");
   if (broken) broken->hint = "set both; 'exclude' removes pairs that do not go together";
   return broken;
+}
+
+// A text that holds a number in [least, most] for each layer.
+verdict a_number_a_layer(const settings& s, std::string_view path, const std::string& text, double least,
+                         double most) {
+  if (text.empty()) return std::nullopt;
+  const auto numbers = parse_number_list(text);
+  if (!numbers) {
+    return broken_rule{path,
+                       fmt::format("'{}' is \"{}\", but must be numbers separated by blanks", path, text)};
+  }
+  const int layers = s.model.layers > 0 ? s.model.layers : dims(s).layers;
+  if (static_cast<int>(numbers->size()) != layers) {
+    return broken_rule{
+        path, fmt::format("'{}' has {} numbers, but the model {} layers", path, numbers->size(), layers)};
+  }
+  for (const double number : *numbers) {
+    if (number >= least && number <= most) continue;
+    return broken_rule{path, fmt::format("'{}' has {}, but must be in [{}, {}]", path, number, least, most)};
+  }
+  return std::nullopt;
+}
+
+verdict weights_of_pools(const settings& s) {
+  return a_number_a_layer(s, "pool_weights", s.pool_weights, 0.01, 100);
+}
+
+verdict misses_of_layers(const settings& s) {
+  return a_number_a_layer(s, "layer_misses", s.layer_misses, 0, 4.0 * dims(s).top_k);
 }
 
 verdict rows_fit_the_pitch(const settings& s) {
@@ -94,9 +124,10 @@ verdict a_request_has_room(const settings& s) {
 }  // namespace
 
 std::optional<broken_rule> check_rules(const settings& of) {
-  static constexpr std::array rules = {
-      layers_exist,       experts_exist,    experts_can_be_chosen, slices_are_equal,   acceptance_is_possible,
-      rows_fit_the_pitch, samples_in_order, lengths_in_order,      synthetic_logs_end, a_request_has_room};
+  static constexpr std::array rules = {layers_exist,     experts_exist,          experts_can_be_chosen,
+                                       slices_are_equal, acceptance_is_possible, weights_of_pools,
+                                       misses_of_layers, rows_fit_the_pitch,     samples_in_order,
+                                       lengths_in_order, synthetic_logs_end,     a_request_has_room};
   for (const auto rule : rules) {
     if (auto broken = rule(of)) return broken;
   }

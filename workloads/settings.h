@@ -59,6 +59,7 @@ struct settings {
   // Alternatives: exactly one of the two has a value.
   std::optional<double> sparse_ratio = 0.2;
   std::optional<int> pool_rows;
+  std::string pool_weights;  // by layer; empty: all alike
 
   eviction_policy policy = eviction_policy::lru;
   warmup_mode warmup = warmup_mode::windows;
@@ -66,6 +67,8 @@ struct settings {
   int prefetch_rows = 0;
   handover_mode handover = handover_mode::via_device;
   overlap_mode overlap = overlap_mode::da;
+  std::string layer_misses;      // by layer; empty: measured
+  double dba_from_misses = 0.0;  // 0: a tenth of top-k
   int host_row_pitch_bytes = 0;  // 0: the size of a row
   int cpu_threads = 0;           // 0: one a core
 

@@ -2,7 +2,7 @@
 
 #include "baselines/systems.h"
 #include "ess_core/model/presets.h"
-#include "ess_core/step/overlap.h"
+#include "ess_core/step/decode_step.h"
 #include "ess_core/step/validator.h"
 
 namespace ess {
@@ -12,7 +12,7 @@ model_dims tiny() { return find_model_preset("tiny").value(); }
 
 step_program program_of(std::string_view name, overlap_kind overlap = overlap_kind::da,
                         const model_dims& model = tiny()) {
-  return build_decode_step(model, {.seats = 4}, *make_system(name, {}), overlap);
+  return build_decode_step(model, {.seats = 4}, *make_system(name, {}), {.kind = overlap});
 }
 
 bool has(const step_program& p, op_kind kind) {

@@ -23,6 +23,7 @@ enum class purpose : std::uint32_t {
   key_salience = 10,
   eviction = 12,
   acceptance = 13,
+  warm_up = 16,
 };
 
 class counter_rng {

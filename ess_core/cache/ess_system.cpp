@@ -2,18 +2,44 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
 
 namespace ess {
+
+ess_system::ess_system(ess_options options) : options_(std::move(options)) {
+  const std::vector<double>& weights = options_.pool_weights;
+  if (std::any_of(weights.begin(), weights.end(), [](double w) { return !(w > 0.0); }))
+    throw std::invalid_argument("weights of pools must be above 0");
+}
+
+std::vector<std::uint32_t> ess_system::layer_weights(const model_dims& model) const {
+  const std::vector<double>& given = options_.pool_weights;
+  if (given.empty()) return {};
+  const double mean = std::accumulate(given.begin(), given.end(), 0.0) / static_cast<double>(given.size());
+  std::vector<std::uint32_t> out(static_cast<std::size_t>(model.layers), one_weight);
+  for (std::size_t layer = 0; layer < std::min(given.size(), out.size()); ++layer) {
+    out[layer] = static_cast<std::uint32_t>(given[layer] / mean * one_weight);
+  }
+  return out;
+}
 
 request_extent ess_system::extent(const model_dims& model, token_id final_tokens,
                                   std::int32_t query_tokens) const {
   const auto share = static_cast<std::int64_t>(std::ceil(options_.sparse_ratio * final_tokens));
-  const std::int64_t slots =
+  std::int64_t slots =
       std::min<std::int64_t>(options_.pool_rows > 0 ? options_.pool_rows : share, final_tokens);
+  std::int64_t fewest = slots;  // of any layer
+  if (const auto weights = layer_weights(model); !weights.empty()) {
+    const std::int64_t least = *std::min_element(weights.begin(), weights.end());
+    slots = std::max(slots, (one_weight + least - 1) / least);  // every layer has one
+    fewest = slots * least / one_weight;
+  }
   const std::int64_t step_rows = query_tokens * (model.top_k + std::int64_t{1});
   return {.index_tokens = whole_pages(final_tokens),
           .device_rows = slots,
-          .staging_rows = std::max<std::int64_t>(0, std::min<std::int64_t>(step_rows, final_tokens) - slots),
+          .staging_rows = std::max<std::int64_t>(0, std::min<std::int64_t>(step_rows, final_tokens) - fewest),
           .host_rows = final_tokens};
 }
 

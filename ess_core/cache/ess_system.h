@@ -9,12 +9,15 @@ struct ess_options {
   // Slots per request and layer: a number of rows, or a share of the request's final context.
   std::int64_t pool_rows = 0;  // 0: use the ratio
   double sparse_ratio = 0.2;
+  // Of each layer beside that of the others; empty: all alike. Divided by their mean, so that the total
+  // stays; layers beyond those given have the mean.
+  std::vector<double> pool_weights = {};
   pool_kind policy = pool_kind::lru;
 };
 
 class ess_system final : public cache_system {
  public:
-  explicit ess_system(ess_options options) : options_(options) {}
+  explicit ess_system(ess_options options);
 
   [[nodiscard]] std::string_view name() const override { return "ess"; }
   [[nodiscard]] latent_home home() const override { return latent_home::host; }
@@ -22,6 +25,7 @@ class ess_system final : public cache_system {
   [[nodiscard]] request_extent extent(const model_dims& model, token_id final_tokens,
                                       std::int32_t query_tokens) const override;
   [[nodiscard]] bool splits_attention() const override { return true; }
+  [[nodiscard]] std::vector<std::uint32_t> layer_weights(const model_dims& model) const override;
   [[nodiscard]] pool_kind pool() const override { return options_.policy; }
   [[nodiscard]] row_addressing addressing() const override { return row_addressing::by_location; }
 

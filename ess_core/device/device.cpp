@@ -8,15 +8,6 @@
 namespace ess {
 namespace {
 
-std::int64_t pool_bytes(const memory_layout& l) {
-  if (l.pool == pool_kind::none) return 0;
-  const pool_footprint each = footprint_of(l.pool);
-  const std::int64_t layer = l.shape.seats * pool_header_bytes + l.map_tokens * each.bytes_per_token() +
-                             l.device_rows * each.bytes_per_slot();
-  constexpr std::int64_t line = 64;  // each layer begins at one
-  return l.model.layers * ((layer + line - 1) / line * line);
-}
-
 // Rows that one seat can ask for in a step: the union over its query tokens, and the new tokens themselves.
 std::int64_t step_rows(const memory_layout& l) {
   return l.shape.query_tokens * (l.model.top_k + std::int64_t{1});
@@ -66,8 +57,37 @@ out_of_memory::out_of_memory(memory_tier t, std::string_view what, byte_count a,
       used(u),
       budget(b) {}
 
+std::int64_t memory_layout::rows_before(std::int32_t copy) const {
+  if (layer_weights.empty()) return copy * device_rows;
+  std::int64_t rows = 0;
+  for (std::int32_t c = 0; c < copy; ++c) rows += rows_in(c, device_rows);
+  return rows;
+}
+
+row_place place_of(const memory_layout& l, const seat_state& seat, std::int32_t layer,
+                   row_location location) {
+  const std::int64_t row = location & ~incoming_flag;
+  const std::int32_t copy = layer % std::max(1, l.latent_copies);
+  const std::int64_t held = l.rows_in(copy, seat.device_rows);
+  if (row >= held) return {buffer_id::staging, seat.staging_base + row - held};
+  return {buffer_id::latents, l.rows_before(copy) + l.rows_in(copy, seat.device_base) + row};
+}
+
 memory_tier buffer_tier(buffer_id buffer) {
   return buffer == buffer_id::host_latents ? memory_tier::host : memory_tier::device;
+}
+
+std::int64_t pool_offset(const memory_layout& l, std::int32_t layer) {
+  if (l.pool == pool_kind::none) return 0;
+  const pool_footprint each = footprint_of(l.pool);
+  const std::int64_t beside = l.shape.seats * pool_header_bytes + l.map_tokens * each.bytes_per_token();
+  constexpr std::int64_t line = 64;  // each layer begins at one
+  std::int64_t sum = 0;
+  for (std::int32_t before = 0; before < layer; ++before) {
+    const std::int64_t bytes = beside + l.rows_in(before, l.device_rows) * each.bytes_per_slot();
+    sum += (bytes + line - 1) / line * line;
+  }
+  return sum;
 }
 
 byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
@@ -102,13 +122,13 @@ byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
     case buffer_id::latent_new:
       return {m.layers * lanes * row};
     case buffer_id::latents:
-      return {l.latent_copies * l.device_rows * row};
+      return {l.rows_before(l.latent_copies) * row};
     case buffer_id::staging:
       return {l.staging_rows * row};
     case buffer_id::host_latents:
       return {m.layers * l.host_rows * l.host_row_pitch};
     case buffer_id::pool:
-      return {pool_bytes(l)};
+      return {pool_offset(l, m.layers)};
     case buffer_id::locations:
       return {lanes * m.top_k * 4};
     case buffer_id::misses:

@@ -49,6 +49,16 @@ struct memory_layout {
   std::int32_t host_row_pitch = 0;  // bytes from one host row to the next, >= row
   std::int64_t map_tokens = 0;      // per layer; tokens that the pools' maps cover
   pool_kind pool = pool_kind::none;
+  // Pools of layers may differ in size: a layer has weight / one_weight times the rows that `device_rows`,
+  // here and in a seat, name, rounded down. Empty: all layers alike.
+  std::vector<std::uint32_t> layer_weights = {};
+
+  [[nodiscard]] std::int64_t rows_in(std::int32_t copy, std::int64_t rows) const {
+    if (layer_weights.empty()) return rows;
+    return rows * layer_weights[static_cast<std::size_t>(copy)] / one_weight;
+  }
+  // Rows of `latents` before those of a copy.
+  [[nodiscard]] std::int64_t rows_before(std::int32_t copy) const;
 };
 
 struct memory_item {
@@ -72,6 +82,15 @@ struct seat_state {
   std::int64_t map_base = 0;   // first token in the pool's map
   std::int64_t map_tokens = 0;
 };
+
+// A row of `latents` or of `staging`.
+struct row_place {
+  buffer_id buffer;
+  std::int64_t row = 0;
+};
+// What a location, with or without flag, means to a seat in a layer. By token: the token's number.
+[[nodiscard]] row_place place_of(const memory_layout& layout, const seat_state& seat, std::int32_t layer,
+                                 row_location location);
 
 // Per layer and seat, of one step. asked = hits + misses counts distinct rows; rows_in and rows_out crossed
 // the link.
@@ -142,5 +161,7 @@ class device {
 // Bytes of one buffer; 0 for those a layout does not use.
 [[nodiscard]] byte_count buffer_bytes(const memory_layout& layout, buffer_id buffer);
 [[nodiscard]] memory_tier buffer_tier(buffer_id buffer);
+// Where a layer's pools begin in their buffer.
+[[nodiscard]] std::int64_t pool_offset(const memory_layout& layout, std::int32_t layer);
 
 }  // namespace ess

@@ -1,4 +1,4 @@
-// Requests in and out: room in both tiers, hand-over of what prefill left, warm-up of the pool.
+// Requests in and out: room in both tiers, hand-over of what prefill left.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -99,49 +99,6 @@ void decode_engine::hand_over(const seat& s) {
     }
   }
   device_.reset_pool(s.state);
-}
-
-bool decode_engine::knows_windows(batch_slice slice, std::int32_t steps) const {
-  for (std::int32_t i = slice.first; i < slice.first + slice.count; ++i) {
-    const request& what = seats_[static_cast<std::size_t>(i)].what;
-    const auto* ids = prefill_.window_ids(what.id, what.prompt_tokens);
-    if (ids == nullptr || static_cast<std::int32_t>(ids->size()) != steps) return false;
-    if (!ids->empty() && ids->front().size() != selected_shape().size()) return false;
-  }
-  return true;
-}
-
-// Replays the selections of the last prompt positions, as many in a step as it has query tokens. Who meets a
-// request first makes them with the indexer; to all later ones they come with the request, as from prefill.
-void decode_engine::warm_up(batch_slice slice) {
-  if (!system_.has_pool() || options_.warm_up == warm_up_kind::empty) return;
-  const std::int32_t queries = options_.layout.shape.query_tokens;
-  const std::int32_t steps = (options_.warm_up_windows + queries - 1) / queries;
-  const auto first = seats_.begin() + slice.first;
-  // A prompt shorter than a step has nothing to warm up from.
-  if (std::any_of(first, first + slice.count, [&](const seat& s) { return s.what.prompt_tokens < queries; }))
-    return;
-  // Ids that came with the request have no scores.
-  const bool known = system_.pool() != pool_kind::score_aware && knows_windows(slice, steps);
-  const step_program program = build_warm_up_step(options_.layout.model, options_.layout.shape, system_,
-                                                  slice, known ? warm_up_ids::given : warm_up_ids::selected);
-  std::vector<std::vector<std::vector<token_id>>> found(static_cast<std::size_t>(slice.count));
-  for (std::int32_t step = 0; step < steps; ++step) {
-    write_inputs((steps - step) * queries);
-    for (std::int32_t i = 0; known && i < slice.count; ++i) {
-      const request& what = seats_[static_cast<std::size_t>(slice.first + i)].what;
-      const auto& ids = *prefill_.window_ids(what.id, what.prompt_tokens);
-      write_selection(slice.first + i, ids[static_cast<std::size_t>(step)]);
-    }
-    device_.run(program, [](const operation&) {});  // not a measurement
-    for (std::int32_t i = 0; !known && i < slice.count; ++i) {
-      found[static_cast<std::size_t>(i)].push_back(read_selection(slice.first + i));
-    }
-  }
-  for (std::int32_t i = 0; !known && i < slice.count; ++i) {
-    const request& what = seats_[static_cast<std::size_t>(slice.first + i)].what;
-    prefill_.keep_window_ids(what.id, what.prompt_tokens, std::move(found[static_cast<std::size_t>(i)]));
-  }
 }
 
 bool decode_engine::admit(const request& what) {

@@ -41,7 +41,8 @@ memory_layout make_layout(const batch_plan& plan, const cache_system& system, st
           .host_rows = requests * one.host_rows,
           .host_row_pitch = plan.host_row_pitch > 0 ? plan.host_row_pitch : row,
           .map_tokens = requests * system.map_tokens(tokens),
-          .pool = system.pool()};
+          .pool = system.pool(),
+          .layer_weights = system.layer_weights(plan.model)};
 }
 
 std::int32_t largest_batch(const batch_plan& plan, const cache_system& system, const memory_budgets& budgets,

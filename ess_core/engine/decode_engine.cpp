@@ -117,7 +117,10 @@ const step_program& decode_engine::program_for(std::int32_t active) {
   if (found != programs_.end()) return found->second;
   const memory_layout& l = options_.layout;
   step_program program =
-      build_decode_step(l.model, {active, l.shape.query_tokens}, system_, options_.overlap);
+      build_decode_step(l.model, {active, l.shape.query_tokens}, system_,
+                        {.kind = options_.overlap,
+                         .by_layer = overlap_by_misses(options_.layer_misses, options_.dba_from_misses),
+                         .micro_batches = options_.micro_batches});
   return programs_.emplace(active, std::move(program)).first->second;
 }
 
@@ -132,10 +135,16 @@ step_report decode_engine::step(const device::probe& after) {
   return report;
 }
 
-void decode_engine::count_rows(step_report& report) {
+std::vector<row_counters> decode_engine::read_counters() const {
   const memory_layout& l = options_.layout;
   std::vector<row_counters> counters(static_cast<std::size_t>(l.model.layers * l.shape.seats));
   device_.read(buffer_id::counters, 0, std::as_writable_bytes(std::span(counters)));
+  return counters;
+}
+
+void decode_engine::count_rows(step_report& report) {
+  const memory_layout& l = options_.layout;
+  const std::vector<row_counters> counters = read_counters();
   const bool by_location = system_.addressing() == row_addressing::by_location;
   const std::size_t width = selected_shape().of_layer();
   step_overlap overlap;

@@ -12,7 +12,7 @@
 #include "ess_core/engine/extent_allocator.h"
 #include "ess_core/engine/prefill.h"
 #include "ess_core/engine/selections.h"
-#include "ess_core/step/overlap.h"
+#include "ess_core/step/decode_step.h"
 
 namespace ess {
 
@@ -24,14 +24,20 @@ struct request {
 };
 
 enum class warm_up_kind : std::uint8_t {
-  windows,  // the ids of the last prompt positions, in order
-  empty,    // the pool starts empty
+  windows,    // the ids of the last prompt positions, in order
+  arbitrary,  // any rows of the prompt, as many as the pool holds
+  empty,      // the pool starts empty
 };
 
 struct engine_options {
   memory_layout layout;  // what the device has allocated
   std::uint64_t seed = 0;
   overlap_kind overlap = overlap_kind::none;
+  std::int32_t micro_batches = 1;  // 2: two-batch overlap
+  // Overlap layerwise: misses a request and step of each layer, and from how many on a layer takes dba.
+  // Without figures they are those of the last half of the first warm-up.
+  std::vector<double> layer_misses;
+  double dba_from_misses = 0;
   double mean_kept = 1.0;  // of a step's query tokens: draft_acceptance
   warm_up_kind warm_up = warm_up_kind::windows;
   std::int32_t warm_up_windows = 32;
@@ -80,6 +86,9 @@ class decode_engine {
   // tokens, in a later step. Requests that have all their tokens leave afterwards.
   step_report step(const device::probe& after = {});
 
+  // Misses a request and step by which layerwise overlap chooses; empty: not known, all layers take da.
+  [[nodiscard]] const std::vector<double>& layer_misses() const { return options_.layer_misses; }
+
  private:
   struct seat {
     request what;
@@ -96,9 +105,13 @@ class decode_engine {
   void check_ever_fits(const request_extent& extent) const;
   void hand_over(const seat& s);
   void warm_up(batch_slice slice);
+  void warm_up_from_windows(batch_slice slice);
+  void fill_with_any_rows(batch_slice slice);
   [[nodiscard]] bool knows_windows(batch_slice slice, std::int32_t steps) const;
   // [layers][query tokens][top_k]
   [[nodiscard]] std::vector<token_id> read_selection(std::int32_t place) const;
+  [[nodiscard]] std::vector<row_counters> read_counters() const;  // [layers][seats]
+  void add_misses(batch_slice slice, std::vector<double>& by_layer) const;
   void write_selection(std::int32_t place, const std::vector<token_id>& ids);
   void write_inputs(token_id back);
   [[nodiscard]] selection_shape selected_shape() const;

@@ -44,6 +44,8 @@ class cache_system {
   // How the device knows which rows it holds, which has to be set up, warmed and budgeted.
   [[nodiscard]] virtual pool_kind pool() const { return pool_kind::none; }
   [[nodiscard]] bool has_pool() const { return pool() != pool_kind::none; }
+  // By layer: how large its pool is beside those of the others, in parts of `one_weight`; empty: all alike.
+  [[nodiscard]] virtual std::vector<std::uint32_t> layer_weights(const model_dims&) const { return {}; }
   // Tokens that the pool's map of a request covers; 0 without a map.
   [[nodiscard]] std::int64_t map_tokens(token_id final_tokens) const {
     return footprint_of(pool()).map_entries_per_token > 0 ? whole_pages(final_tokens) : 0;

@@ -32,6 +32,9 @@ struct pool_footprint {
 };
 inline constexpr std::int64_t pool_header_bytes = 32;
 
+// What the weight of a layer's pool is given in, where layers have pools of different sizes.
+inline constexpr std::int64_t one_weight = 65'536;
+
 [[nodiscard]] pool_footprint footprint_of(pool_kind kind);
 [[nodiscard]] std::string_view to_string(pool_kind kind);
 [[nodiscard]] std::optional<pool_kind> parse_pool_kind(std::string_view name);

@@ -4,46 +4,89 @@
 #include <utility>
 
 namespace ess {
+namespace {
+
+// Adds, to operations in their final order, the waits between streams.
+class wait_deriver {
+ public:
+  explicit wait_deriver(step_program& program) : program_(program), on_stream_(stream_count) {}
+
+  void run() {
+    for (std::size_t i = 0; i < program_.operations.size(); ++i) {
+      operation& op = program_.operations[i];
+      op.accesses = accesses_of(op, program_.latent_copies);
+      derive_waits(op);
+      on_stream_[static_cast<std::size_t>(op.stream)].push_back(static_cast<std::int32_t>(i));
+    }
+  }
+
+ private:
+  // Waits for the latest conflicting operation of every other stream, unless an earlier wait already implies
+  // it.
+  void derive_waits(operation& op) {
+    op.waits.clear();
+    const auto own = static_cast<std::size_t>(op.stream);
+    std::vector<std::int32_t> known(stream_count, 0);
+    if (!on_stream_[own].empty()) known = known_[static_cast<std::size_t>(on_stream_[own].back())];
+    known[own] = static_cast<std::int32_t>(on_stream_[own].size());
+    for (std::size_t s = 0; s < stream_count; ++s) {
+      if (s == own) continue;
+      for (auto n = static_cast<std::int32_t>(on_stream_[s].size()); n > known[s]; --n) {
+        const std::int32_t candidate = on_stream_[s][static_cast<std::size_t>(n - 1)];
+        if (!conflict(program_.operations[static_cast<std::size_t>(candidate)], op)) continue;
+        op.waits.push_back(candidate);
+        const auto& implied = known_[static_cast<std::size_t>(candidate)];
+        for (std::size_t k = 0; k < stream_count; ++k) known[k] = std::max(known[k], implied[k]);
+        known[s] = n;
+        break;
+      }
+    }
+    known_.push_back(std::move(known));
+  }
+
+  step_program& program_;
+  // For every operation so far: per stream, how many of that stream's operations are known to be complete
+  // when it starts (a vector clock).
+  std::vector<std::vector<std::int32_t>> known_;
+  std::vector<std::vector<std::int32_t>> on_stream_;
+};
+
+}  // namespace
+
+std::vector<batch_slice> halves_of(batch_slice slice) {
+  const std::int32_t first = (slice.count + 1) / 2;
+  std::vector<batch_slice> parts = {{slice.first, first}};
+  if (slice.count > 1) parts.push_back({slice.first + first, slice.count - first});
+  return parts;
+}
 
 program_builder::program_builder(const model_dims& model, batch_shape shape, std::int32_t latent_copies)
-    : model_(model), on_stream_(stream_count) {
+    : model_(model) {
   program_.layers = model.layers;
   program_.seats = shape.seats;
   program_.query_tokens = shape.query_tokens;
   program_.latent_copies = latent_copies;
 }
 
-void program_builder::add(operation op) {
-  op.accesses = accesses_of(op, program_.latent_copies);
-  derive_waits(op);
-  on_stream_[static_cast<std::size_t>(op.stream)].push_back(
-      static_cast<std::int32_t>(program_.operations.size()));
-  program_.operations.push_back(std::move(op));
-}
+void program_builder::add(operation op) { parts_.back().push_back(std::move(op)); }
 
-// Waits for the latest conflicting operation of every other stream, unless an earlier wait already implies
-// it.
-void program_builder::derive_waits(operation& op) {
-  op.waits.clear();
-  const auto own = static_cast<std::size_t>(op.stream);
-  std::vector<std::int32_t> known(stream_count, 0);
-  if (!on_stream_[own].empty()) known = known_[static_cast<std::size_t>(on_stream_[own].back())];
-  known[own] = static_cast<std::int32_t>(on_stream_[own].size());
-  for (std::size_t s = 0; s < stream_count; ++s) {
-    if (s == own) continue;
-    for (auto n = static_cast<std::int32_t>(on_stream_[s].size()); n > known[s]; --n) {
-      const std::int32_t candidate = on_stream_[s][static_cast<std::size_t>(n - 1)];
-      if (!conflict(program_.operations[static_cast<std::size_t>(candidate)], op)) continue;
-      op.waits.push_back(candidate);
-      const auto& implied = known_[static_cast<std::size_t>(candidate)];
-      for (std::size_t k = 0; k < stream_count; ++k) known[k] = std::max(known[k], implied[k]);
-      known[s] = n;
-      break;
-    }
+void program_builder::pause() { parts_.emplace_back(); }
+
+void program_builder::take_turns_with(program_builder other) {
+  std::vector<std::vector<operation>> mixed;
+  for (std::size_t i = 0; i < std::max(parts_.size(), other.parts_.size()); ++i) {
+    if (i < parts_.size()) mixed.push_back(std::move(parts_[i]));
+    if (i < other.parts_.size()) mixed.push_back(std::move(other.parts_[i]));
   }
-  known_.push_back(std::move(known));
+  parts_ = std::move(mixed);
 }
 
-step_program program_builder::finish() && { return std::move(program_); }
+step_program program_builder::finish() && {
+  for (std::vector<operation>& part : parts_) {
+    std::ranges::move(part, std::back_inserter(program_.operations));
+  }
+  wait_deriver(program_).run();
+  return std::move(program_);
+}
 
 }  // namespace ess

@@ -14,6 +14,9 @@ struct batch_shape {
   std::int32_t query_tokens = 1;  // per request and step: 1 + draft tokens
 };
 
+// The larger half first; one seat has no second half.
+[[nodiscard]] std::vector<batch_slice> halves_of(batch_slice slice);
+
 class program_builder {
  public:
   program_builder(const model_dims& model, batch_shape shape, std::int32_t latent_copies);
@@ -21,19 +24,18 @@ class program_builder {
   [[nodiscard]] const model_dims& model() const { return model_; }
   [[nodiscard]] batch_slice whole_batch() const { return {0, program_.seats}; }
 
-  // Appends; `accesses` and `waits` of `op` are filled in here.
+  // Appends; `accesses` and `waits` of `op` are filled in at the end.
   void add(operation op);
+  // Here operations of another micro-batch may come between: something was started that takes its time.
+  void pause();
+  // Lays the other's operations between this one's: up to the next pause of the one, then of the other.
+  void take_turns_with(program_builder other);
   [[nodiscard]] step_program finish() &&;
 
  private:
-  void derive_waits(operation& op);
-
   model_dims model_;
-  step_program program_;
-  // For every operation so far: per stream, how many of that stream's operations are known to be complete
-  // when it starts (a vector clock).
-  std::vector<std::vector<std::int32_t>> known_;
-  std::vector<std::vector<std::int32_t>> on_stream_;
+  step_program program_;  // no operations yet
+  std::vector<std::vector<operation>> parts_ = {{}};
 };
 
 }  // namespace ess

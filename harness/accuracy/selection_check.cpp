@@ -82,7 +82,8 @@ std::int64_t outside_rounding(const std::vector<token_id>& got, const std::vecto
 std::int64_t wrong_locations(const check_context& c, const lane_record& r) {
   std::set<ess::row_location> seen;
   std::int64_t wrong = 0;
-  const std::int64_t rows = r.seat.device_rows + c.layout.staging_rows - r.seat.staging_base;
+  const std::int64_t rows =
+      c.layout.rows_in(r.layer, r.seat.device_rows) + c.layout.staging_rows - r.seat.staging_base;
   for (std::size_t i = 0; i < r.selected.size(); ++i) {
     if (r.selected[i] < 0) {
       wrong += r.locations[i] == ess::no_location ? 0 : 1;

@@ -144,10 +144,8 @@ void step_recorder::record_movement(const ess::operation& op, lane_record& r) {
     r.written_back.push_back({r.position, read_values<std::uint8_t>(target_.device, buffer_id::host_latents,
                                                                     at * l.host_row_pitch, row)});
   } else if (op.kind == op_kind::stream_layer) {
-    const std::int64_t copy = r.layer % l.latent_copies;
-    r.streamed =
-        read_values<std::uint8_t>(target_.device, buffer_id::latents,
-                                  (copy * l.device_rows + r.seat.device_base) * row, r.seat.position * row);
+    r.streamed = read_values<std::uint8_t>(target_.device, buffer_id::latents,
+                                           place_of(l, r.seat, r.layer, 0).row * row, r.seat.position * row);
   } else if (op.kind == op_kind::append_row && op.addressing == ess::row_addressing::by_token) {
     r.appended.push_back(device_row(r, r.position, r.position));
   } else {
@@ -229,16 +227,11 @@ attention_record step_recorder::attention_of(std::int64_t part, const lane_recor
 row_record step_recorder::device_row(const lane_record& r, ess::token_id token,
                                      ess::row_location location) const {
   const ess::memory_layout& l = target_.layout;
-  const std::int64_t row = location & ~ess::incoming_flag;
-  const std::int64_t copy = r.layer % std::max(1, l.latent_copies);
-  const bool staged = row >= r.seat.device_rows;
-  const std::int64_t at = staged ? r.seat.staging_base + row - r.seat.device_rows
-                                 : copy * l.device_rows + r.seat.device_base + row;
-  const buffer_id buffer = staged ? buffer_id::staging : buffer_id::latents;
+  const ess::row_place at = place_of(l, r.seat, r.layer, location);
   const std::int64_t bytes = l.model.latent_row_bytes().value;
-  if ((at + 1) * bytes > ess::buffer_bytes(l, buffer).value)
+  if ((at.row + 1) * bytes > ess::buffer_bytes(l, at.buffer).value)
     return {token, {}};  // the device itself would stray
-  return {token, lane_values<std::uint8_t>(buffer, at, bytes)};
+  return {token, lane_values<std::uint8_t>(at.buffer, at.row, bytes)};
 }
 
 batch_record record_batch(const ess::device& device, const ess::memory_layout& layout,

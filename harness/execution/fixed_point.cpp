@@ -5,7 +5,6 @@
 #include <chrono>
 #include <numeric>
 
-#include "harness/accuracy/accuracy.h"
 #include "harness/execution/metrics.h"
 #include "harness/measure/stopping_rule.h"
 #include "results/statistics.h"
@@ -118,62 +117,6 @@ stopping_options stopping_of(const workloads::settings& s) {
 }
 
 }  // namespace
-
-ess::engine_options engine_options_of(const planned_point& plan, const ess::memory_layout& layout) {
-  const workloads::settings& s = plan.point.requested;
-  return {.layout = layout,
-          .seed = static_cast<std::uint64_t>(s.seed),
-          .overlap = plan.overlap,
-          .mean_kept = s.mtp_accept,
-          .warm_up = s.warmup == workloads::warmup_mode::empty ? ess::warm_up_kind::empty
-                                                               : ess::warm_up_kind::windows,
-          .warm_up_windows = s.warmup_windows};
-}
-
-bool check_first(const planned_point& plan, const attempt_context& with, ess::device& device,
-                 ess::decode_engine& engine, const ess::memory_layout& layout,
-                 const std::vector<ess::request>& requests, attempt_record& out) {
-  const workloads::settings& s = plan.point.requested;
-  if (s.accuracy.steps == 0) return true;
-  with.report.update({.phase = "accuracy"});
-  const auto seed = static_cast<std::uint64_t>(s.seed);
-  const accuracy_report report =
-      check_accuracy({.device = device,
-                      .engine = engine,
-                      .system = *plan.system,
-                      .overlap = plan.overlap,
-                      .mean_kept = s.mtp_accept,
-                      .layout = layout,
-                      .prefill = with.shared.prefill(plan.model, seed),
-                      .seed = seed,
-                      .requests = requests,
-                      .options = {.steps = s.accuracy.steps,
-                                  .requests = s.accuracy.requests,
-                                  .layers = s.accuracy.layers > 0 ? s.accuracy.layers : plan.model.layers,
-                                  .seed = seed},
-                      .all_gpu = [&] { return with.shared.make_reference_device(plan); },
-                      .runs = with.shared.references(),
-                      .matrices = with.shared.matrices()});
-  out.accuracy = report.figures;
-  if (report.ok) return true;
-  out.status = attempt_status::incorrect;
-  for (const std::string& failure : report.failures) {
-    if (!out.reason.empty()) out.reason += "; ";
-    out.reason += failure;
-  }
-  return false;
-}
-
-void add_plan_metrics(const planned_point& plan, attempt_record& out) {
-  const auto put_one = [&](const char* name, double value, const char* unit) {
-    put(out, name, std::span(&value, 1), unit);
-  };
-  if (plan.batch > 0) put_one("batch", plan.batch, "requests");
-  if (plan.batch_max > 0) put_one("batch_max", plan.batch_max, "requests");
-  if (plan.memory.empty()) return;
-  put_one("device_bytes", static_cast<double>(total(plan.memory, ess::memory_tier::device).value), "B");
-  put_one("host_bytes", static_cast<double>(total(plan.memory, ess::memory_tier::host).value), "B");
-}
 
 // The time that the point's own turns have taken.
 class turn_clock {

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "baselines/systems.h"
+#include "ess_core/cache/sparse_pool.h"
 #include "ess_core/model/presets.h"
+#include "workloads/number_list.h"
 
 namespace harness {
 namespace {
@@ -51,6 +53,7 @@ std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
   return ess::make_system(workloads::to_string(s.system),
                           {.pool_rows = s.pool_rows.value_or(0),
                            .sparse_ratio = s.sparse_ratio.value_or(0.2),
+                           .pool_weights = workloads::parse_number_list(s.pool_weights).value(),
                            .policy = ess::parse_pool_kind(workloads::to_string(s.policy)).value()});
 }
 
@@ -67,12 +70,6 @@ ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
 
 // Mechanisms that the field table knows and this version does not run yet.
 std::string missing_mechanism(const settings& s, const ess::model_dims& model) {
-  if (!ess::parse_overlap(workloads::to_string(s.overlap))) {
-    return fmt::format("overlap '{}' is not in this version; use none, da or dba",
-                       workloads::to_string(s.overlap));
-  }
-  if (s.two_batch_overlap) return "two_batch_overlap is not in this version";
-  if (s.warmup == workloads::warmup_mode::arbitrary) return "warmup 'arbitrary' is not in this version";
   if (s.prefetch_rows > 0) return "prefetch_rows is not in this version; use 0";
   if (model.has_moe_layers() && (s.cluster.ep > 1 || s.model.ep_slice > 1)) {
     return fmt::format(
@@ -132,6 +129,18 @@ std::string exceeds(const planned_point& plan) {
                        to_string(plan.budgets.host), plan.batch_max);
   }
   return {};
+}
+
+// Of any layer's pool.
+std::string too_many_slots(const planned_point& plan) {
+  if (!plan.system->has_pool()) return {};
+  const auto one = ess::make_layout(plan.shape, *plan.system, 1, 1);
+  std::int64_t most = 0;
+  for (std::int32_t layer = 0; layer < plan.model.layers; ++layer)
+    most = std::max(most, one.rows_in(layer, one.device_rows));
+  if (most <= ess::max_pool_slots) return {};
+  return fmt::format("a pool of {} rows a request and layer; this version has slots of 16 bits, {} at most",
+                     most, ess::max_pool_slots);
 }
 
 void refuse(planned_point& plan, plan_verdict verdict, std::string reason) {
@@ -205,6 +214,8 @@ planned_point plan_point(const workloads::point& point) {
     refuse(plan, plan_verdict::out_of_memory, does_not_fit(plan));
   } else if (std::string reason = exceeds(plan); !reason.empty()) {
     refuse(plan, plan_verdict::out_of_memory, std::move(reason));
+  } else if (std::string slots = too_many_slots(plan); !slots.empty()) {
+    refuse(plan, plan_verdict::unsupported, std::move(slots));
   } else if (std::string missing = missing_mechanism(s, plan.model); !missing.empty()) {
     refuse(plan, plan_verdict::unsupported, std::move(missing));
   }

@@ -28,6 +28,8 @@ struct context {
   std::vector<aligned_bytes> thread_scratch;     // one per compute thread: attention, top-k
   std::vector<std::int32_t> copy_from, copy_to;  // of the copy stream: rows of one gather
   std::vector<float> rope_cos, rope_sin;         // [max context][rope / 2]
+  std::vector<std::int64_t> first_row;           // [copies] of `latents`
+  std::vector<std::int64_t> first_pool_byte;     // [layers]
   worker_team& team;
   paced_link link;
 
@@ -62,8 +64,14 @@ struct context {
   // First byte of the request's rows in the copy of `latents` that serves `layer`, in staging, in the host
   // store.
   [[nodiscard]] std::uint8_t* device_rows(const seat_state& seat, std::int32_t layer) const {
-    const std::int64_t copy = layer % std::max(1, layout.latent_copies);
-    return at<std::uint8_t>(buffer_id::latents, (copy * layout.device_rows + seat.device_base) * row_bytes());
+    const std::int32_t copy = layer % layout.latent_copies;
+    const std::int64_t row =
+        first_row[static_cast<std::size_t>(copy)] + layout.rows_in(copy, seat.device_base);
+    return at<std::uint8_t>(buffer_id::latents, row * row_bytes());
+  }
+  // Locations from here on are staging rows.
+  [[nodiscard]] std::int64_t held_rows(const seat_state& seat, std::int32_t layer) const {
+    return layout.rows_in(layer % layout.latent_copies, seat.device_rows);
   }
   [[nodiscard]] std::uint8_t* staging_rows(const seat_state& seat) const {
     return at<std::uint8_t>(buffer_id::staging, seat.staging_base * row_bytes());
@@ -76,8 +84,9 @@ struct context {
   [[nodiscard]] std::uint8_t* row_at(const seat_state& seat, std::int32_t layer,
                                      row_location location) const {
     const std::int64_t row = location & ~incoming_flag;
-    return row < seat.device_rows ? device_rows(seat, layer) + row * row_bytes()
-                                  : staging_rows(seat) + (row - seat.device_rows) * row_bytes();
+    const std::int64_t held = held_rows(seat, layer);
+    return row < held ? device_rows(seat, layer) + row * row_bytes()
+                      : staging_rows(seat) + (row - held) * row_bytes();
   }
   [[nodiscard]] std::uint8_t* index_pages(const seat_state& seat, std::int32_t layer) const {
     return at<std::uint8_t>(buffer_id::index_keys, (layer * layout.index_tokens + seat.index_base) *

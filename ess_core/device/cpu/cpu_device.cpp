@@ -170,6 +170,10 @@ class cpu_device final : public device {
       context_->thread_scratch.emplace_back(thread_scratch_bytes(layout));
     }
     fill_rope_table(*context_);
+    for (std::int32_t copy = 0; copy < layout.latent_copies; ++copy)
+      context_->first_row.push_back(layout.rows_before(copy));
+    for (std::int32_t layer = 0; layer < layout.model.layers; ++layer)
+      context_->first_pool_byte.push_back(pool_offset(layout, layer));
   }
 
   void write(buffer_id buffer, std::int64_t offset, std::span<const std::byte> bytes) override {
@@ -238,16 +242,16 @@ class cpu_device final : public device {
 // Of each layer: the headers; the map of every token; tokens, stamps and order, each for all slots.
 pool_view context::pool(const seat_state& seat, std::int32_t layer) const {
   const pool_footprint each = footprint_of(layout.pool);
-  const std::int64_t layer_bytes =
-      buffer_bytes(layout, buffer_id::pool).value / std::max(1, layout.model.layers);
-  std::byte* next = at<std::byte>(buffer_id::pool, layer * layer_bytes);
+  std::byte* next = at<std::byte>(buffer_id::pool, first_pool_byte[static_cast<std::size_t>(layer)]);
   const auto column = [&]<class T>(std::int64_t all, std::int64_t first, std::int64_t count, T*) {
     T* start = reinterpret_cast<T*>(next);
     next += all * std::int64_t{sizeof(T)};
     return std::span<T>(start + first, static_cast<std::size_t>(count));
   };
   const auto of_slots = [&]<class T>(std::int64_t entries, T* type) {
-    return column(layout.device_rows * entries, seat.device_base * entries, seat.device_rows * entries, type);
+    return column(layout.rows_in(layer, layout.device_rows) * entries,
+                  layout.rows_in(layer, seat.device_base) * entries,
+                  layout.rows_in(layer, seat.device_rows) * entries, type);
   };
   pool_view view{.kind = layout.pool};
   view.header = column(layout.shape.seats, seat.home, 1, static_cast<pool_header*>(nullptr)).data();

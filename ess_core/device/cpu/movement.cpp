@@ -65,15 +65,16 @@ void fetch(context& c, const operation& op) {
   for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
     const seat_state& seat = c.seat(i);
     const std::int32_t misses = c.miss_count(i);
+    const std::int64_t held = c.held_rows(seat, op.layer);
     // Rows for the pool and rows for staging have different homes: two gathers, the second mostly empty.
     for (const bool staged : {false, true}) {
       c.copy_from.clear();
       c.copy_to.clear();
       for (std::int32_t n = 0; n < misses; ++n) {
         const row_miss& miss = c.misses(i)[n];
-        if ((miss.location >= seat.device_rows) != staged) continue;
+        if ((miss.location >= held) != staged) continue;
         c.copy_from.push_back(miss.token);
-        c.copy_to.push_back(static_cast<std::int32_t>(miss.location - (staged ? seat.device_rows : 0)));
+        c.copy_to.push_back(static_cast<std::int32_t>(miss.location - (staged ? held : 0)));
       }
       copy_rows({.from = c.host_rows(seat, op.layer),
                  .from_pitch = c.layout.host_row_pitch,

@@ -34,14 +34,32 @@ TEST(decode_engine, accounts_for_every_row) {
 
 TEST(decode_engine, warm_up_spares_the_first_step_its_misses) {
   std::map<warm_up_kind, std::int64_t> misses;
-  for (const warm_up_kind kind : {warm_up_kind::windows, warm_up_kind::empty}) {
+  for (const warm_up_kind kind : {warm_up_kind::windows, warm_up_kind::arbitrary, warm_up_kind::empty}) {
     fixture f({.room = 1, .seats = 1});
     decode_engine engine(*f.on, *f.system, f.prefill, {.layout = f.layout, .seed = 3, .warm_up = kind});
     engine.admit_batch({{0, 190, 5}});
     misses[kind] = engine.step().rows.misses;
   }
+  // Any 49 rows of 190: three quarters of what is asked for are not among them.
+  EXPECT_GT(misses[warm_up_kind::arbitrary], misses[warm_up_kind::windows]);
+  EXPECT_LT(misses[warm_up_kind::arbitrary], misses[warm_up_kind::empty] * 9 / 10);
   EXPECT_GE(misses[warm_up_kind::empty], 3 * 31);  // all but perhaps the new token itself, in three layers
   EXPECT_LT(misses[warm_up_kind::windows], misses[warm_up_kind::empty] / 2);
+}
+
+TEST(decode_engine, layerwise_overlap_measures_its_layers_in_the_warm_up) {
+  fixture f({.room = 1, .seats = 1});
+  EXPECT_TRUE(f.engine->layer_misses().empty());
+  f.engine->admit_batch({{0, 190, 5}});
+  ASSERT_EQ(f.engine->layer_misses().size(), static_cast<std::size_t>(f.model.layers));
+  for (const double misses : f.engine->layer_misses()) {
+    EXPECT_GT(misses, 0);
+    EXPECT_LT(misses, f.model.top_k);
+  }
+  decode_engine given(*f.on, *f.system, f.prefill,
+                      {.layout = f.layout, .seed = 3, .layer_misses = {1, 2, 3, 4}});
+  given.admit_batch({{0, 190, 5}});
+  EXPECT_EQ(given.layer_misses(), (std::vector<double>{1, 2, 3, 4}));
 }
 
 // A request that brings its selections along warms the pool to the same state as one whose selections are

@@ -102,7 +102,9 @@ class poisoner {
     outside(lasting ? kept : std::vector<kept_range>{}, f_.layout.device_rows,
             [&](std::int64_t first, std::int64_t count) {
               for (std::int32_t copy = 0; copy < f_.layout.latent_copies; ++copy) {
-                fill(buffer_id::latents, (copy * f_.layout.device_rows + first) * row_, count * row_);
+                const std::int64_t from = f_.layout.rows_in(copy, first);
+                fill(buffer_id::latents, (f_.layout.rows_before(copy) + from) * row_,
+                     (f_.layout.rows_in(copy, first + count) - from) * row_);
               }
             });
   }
@@ -134,9 +136,14 @@ fixture::fixture(const scenario& what)
       {.model = model, .query_tokens = s.query_tokens, .final_tokens = longest, .shortest_tokens = 1},
       *system, s.room, s.seats);
   on->allocate(layout, 3);
-  engine = std::make_unique<decode_engine>(
-      *on, *system, prefill,
-      engine_options{.layout = layout, .seed = 3, .overlap = s.overlap, .mean_kept = s.mean_kept});
+  engine = std::make_unique<decode_engine>(*on, *system, prefill,
+                                           engine_options{.layout = layout,
+                                                          .seed = 3,
+                                                          .overlap = s.overlap.kind,
+                                                          .micro_batches = s.overlap.micro_batches,
+                                                          .dba_from_misses = 0.1 * model.top_k,
+                                                          .mean_kept = s.mean_kept,
+                                                          .warm_up = s.warm_up});
 }
 
 std::vector<request> mixed_requests() {

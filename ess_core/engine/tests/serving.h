@@ -20,7 +20,8 @@ struct scenario {
   std::string_view system = "ess";
   std::string_view preset = "tiny";
   ess_options ess = {.sparse_ratio = 0.25};
-  overlap_kind overlap = overlap_kind::none;
+  overlap_choice overlap = {};
+  warm_up_kind warm_up = warm_up_kind::windows;
   std::int32_t query_tokens = 1;
   double mean_kept = 1.0;
   std::int32_t room = 2;  // requests of the longest kind that memory is made for

@@ -42,11 +42,8 @@ std::int64_t incoming_row(const ess::device& of, const checked_batch& b, std::in
                           std::int32_t rank) {
   const auto location = read_values<ess::row_location>(of, buffer_id::locations, rank, 1)[0];
   if (location < 0 || (location & ess::incoming_flag) == 0) return -1;
-  const std::int64_t row = location & ~ess::incoming_flag;
-  const ess::seat_state& seat = b.engine->seats().front();
-  if (row >= seat.device_rows) return -1;
-  const std::int64_t copy = layer % b.layout.latent_copies;
-  return (copy * b.layout.device_rows + seat.device_base + row) * b.model.latent_row_bytes().value;
+  const ess::row_place at = place_of(b.layout, b.engine->seats().front(), layer, location);
+  return at.buffer == buffer_id::latents ? at.row * b.model.latent_row_bytes().value : -1;
 }
 
 // Meddles once, after the first operation of `kind` in layer 1 of the second step.

@@ -48,10 +48,7 @@ TEST(plan_point, max_without_a_budget_has_no_answer) {
 }
 
 TEST(plan_point, mechanisms_of_later_versions_are_refused_by_name) {
-  workloads::point p = point_of(workloads::system_kind::ess);
-  p.requested.overlap = workloads::overlap_mode::layerwise;
-  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("'layerwise'"));
-  p = point_of(workloads::system_kind::hisparse);
+  workloads::point p = point_of(workloads::system_kind::hisparse);
   EXPECT_EQ(plan_point(p).verdict, plan_verdict::unsupported);
   p = point_of(workloads::system_kind::all_gpu);
   p.requested.model.preset = "deepseek_v3_2";
@@ -94,6 +91,20 @@ TEST(plan_point, draft_layers_and_places_of_drafts_are_counted) {
   EXPECT_EQ(three.effective(1).model.layers, one.model.layers);
   EXPECT_EQ(three.shape.final_tokens, p.requested.context_tokens + 3 * total_steps(p.requested));
   EXPECT_EQ(three.layout().max_context, three.shape.final_tokens + 2);
+}
+
+TEST(plan_point, pools_beyond_16_bit_slots_are_refused) {
+  workloads::point p = point_of(workloads::system_kind::ess);
+  p.requested.device_budget_beyond_weights_bytes = std::nullopt;
+  p.requested.device_budget_bytes = 0;
+  p.requested.batch = 1;
+  p.requested.context_tokens = 1'000'000;
+  EXPECT_EQ(plan_point(p).verdict, plan_verdict::unsupported);
+  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("65000 at most"));
+  p.requested.sparse_ratio = 0.06;
+  EXPECT_EQ(plan_point(p).verdict, plan_verdict::ok) << plan_point(p).reason;
+  p.requested.pool_weights = "1 1 4";
+  EXPECT_EQ(plan_point(p).verdict, plan_verdict::unsupported);
 }
 
 TEST(plan_point, effective_settings_say_what_is_really_used) {

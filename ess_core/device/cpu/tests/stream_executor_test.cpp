@@ -7,14 +7,14 @@
 
 #include "baselines/systems.h"
 #include "ess_core/model/presets.h"
-#include "ess_core/step/overlap.h"
+#include "ess_core/step/decode_step.h"
 
 namespace ess::cpu {
 namespace {
 
 step_program some_program() {
   const model_dims model = find_model_preset("tiny").value();
-  return build_decode_step(model, {.seats = 2}, *make_system("ess", {}), overlap_kind::da);
+  return build_decode_step(model, {.seats = 2}, *make_system("ess", {}), {.kind = overlap_kind::da});
 }
 
 TEST(stream_executor, starts_nothing_before_what_it_waits_for) {

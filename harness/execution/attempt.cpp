@@ -1,5 +1,8 @@
 #include "harness/execution/attempt.h"
 
+#include <fmt/format.h>
+
+#include <chrono>
 #include <stdexcept>
 
 #include "harness/accuracy/accuracy.h"
@@ -71,6 +74,21 @@ bool check_first(const planned_point& plan, const attempt_context& with, ess::de
     out.reason += failure;
   }
   return false;
+}
+
+void note_layerwise(const planned_point& plan, const ess::decode_engine& engine, attempt_record& out) {
+  if (plan.overlap != ess::overlap_kind::layerwise) return;
+  const std::vector<double>& misses = engine.layer_misses();
+  const double threshold = engine_options_of(plan, plan.layout()).dba_from_misses;
+  std::vector<std::string> dba;
+  for (std::size_t layer = 0; layer < misses.size(); ++layer)
+    if (misses[layer] >= threshold) dba.push_back(std::to_string(layer));
+  out.events.push_back(
+      {.at = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()),
+       .kind = "layerwise",
+       .detail =
+           fmt::format("from {:.4g} misses on: dba in layers [{}], da in the others; misses by layer: {:.4g}",
+                       threshold, fmt::join(dba, " "), fmt::join(misses, " "))});
 }
 
 void add_plan_metrics(const planned_point& plan, attempt_record& out) {

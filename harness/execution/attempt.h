@@ -31,6 +31,10 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, res
                                ess::decode_engine& engine, const ess::memory_layout& layout,
                                const std::vector<ess::request>& requests, results::attempt_record& out);
 
+// Under overlap layerwise: which layers took dba, by which misses, as an event of the attempt.
+void note_layerwise(const planned_point& plan, const ess::decode_engine& engine,
+                    results::attempt_record& out);
+
 // Metrics that follow from the plan alone: batch, batch_max, device_bytes, host_bytes.
 void add_plan_metrics(const planned_point& plan, results::attempt_record& out);
 

@@ -167,6 +167,7 @@ struct fixed_point::state {
       requests.push_back({id, settings().context_tokens, most_tokens(settings())});
     }
     engine.admit_batch(requests);
+    note_layerwise(plan, engine, out);
     checked = check_first(plan, with, *device, engine, layout, requests, out);
   }
 

@@ -222,6 +222,7 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
     out.reason = "interrupted";
     return;
   }
+  note_layerwise(plan, engine, out);
   requests.put_metrics(out);
 }
 

@@ -125,6 +125,8 @@ byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
       return {l.rows_before(l.latent_copies) * row};
     case buffer_id::staging:
       return {l.staging_rows * row};
+    case buffer_id::landing:
+      return {m.layers * l.landing_rows * row};
     case buffer_id::host_latents:
       return {m.layers * l.host_rows * l.host_row_pitch};
     case buffer_id::pool:
@@ -177,6 +179,7 @@ std::vector<memory_item> memory_items(const memory_layout& l) {
           {"indexer keys", memory_tier::device, bytes(buffer_id::index_keys)},
           {"latent rows", memory_tier::device, bytes(buffer_id::latents)},
           {"staging rows", memory_tier::device, bytes(buffer_id::staging)},
+          {"landing rows", memory_tier::device, bytes(buffer_id::landing)},
           {"pool maps", memory_tier::device, bytes(buffer_id::pool)},
           {"latent store", memory_tier::host, bytes(buffer_id::host_latents)}};
 }

@@ -45,6 +45,7 @@ struct memory_layout {
   std::int64_t device_rows = 0;   // per copy of `latents`, all requests
   std::int32_t latent_copies = 0;
   std::int64_t staging_rows = 0;
+  std::int64_t landing_rows = 0;    // per layer
   std::int64_t host_rows = 0;       // per layer
   std::int32_t host_row_pitch = 0;  // bytes from one host row to the next, >= row
   std::int64_t map_tokens = 0;      // per layer; tokens that the pools' maps cover

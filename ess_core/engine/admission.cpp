@@ -1,4 +1,4 @@
-// Requests in and out: room in both tiers, hand-over of what prefill left.
+// Requests in and out: room in both tiers.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -70,43 +70,11 @@ void decode_engine::give_back(const seat& s) {
   free_homes_.push_back(s.home);
 }
 
-// The prompt's rows go where the system keeps its full cache, its index keys to the device.
-void decode_engine::hand_over(const seat& s) {
-  const memory_layout& l = options_.layout;
-  const auto prompt = prefill_.get(s.what.id, s.what.prompt_tokens);
-  const auto row = static_cast<std::size_t>(l.model.latent_row_bytes().value);
-  const auto tokens = static_cast<std::size_t>(s.what.prompt_tokens);
-  const std::size_t pages = prompt->index.size() / static_cast<std::size_t>(l.model.layers);
-  for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
-    const auto at = static_cast<std::size_t>(layer);
-    device_.write(buffer_id::index_keys,
-                  (layer * l.index_tokens + s.state.index_base) * l.model.index_key_bytes().value,
-                  std::as_bytes(std::span(prompt->index).subspan(at * pages, pages)));
-    const auto rows = std::as_bytes(std::span(prompt->latents).subspan(at * tokens * row, tokens * row));
-    if (system_.home() == latent_home::device) {
-      device_.write(buffer_id::latents,
-                    (layer * l.device_rows + s.state.device_base) * static_cast<std::int64_t>(row), rows);
-      continue;
-    }
-    const std::int64_t first = layer * l.host_rows + s.state.host_base;
-    if (l.host_row_pitch == static_cast<std::int32_t>(row)) {
-      device_.write(buffer_id::host_latents, first * l.host_row_pitch, rows);
-    } else {
-      for (std::size_t token = 0; token < tokens; ++token) {
-        device_.write(buffer_id::host_latents, (first + static_cast<std::int64_t>(token)) * l.host_row_pitch,
-                      rows.subspan(token * row, row));
-      }
-    }
-  }
-  device_.reset_pool(s.state);
-}
-
 bool decode_engine::admit(const request& what) {
   auto room = take_room(what);
   if (!room) return false;
   seats_.push_back(std::move(*room));
-  hand_over(seats_.back());
-  warm_up({active() - 1, 1});
+  hand_over({active() - 1, 1});
   return true;
 }
 
@@ -116,9 +84,9 @@ void decode_engine::admit_batch(const std::vector<request>& requests) {
     auto room = take_room(what);
     if (!room) throw std::logic_error(fmt::format("request {} has no room in a layout made for it", what.id));
     seats_.push_back(std::move(*room));
-    hand_over(seats_.back());
+    if (lands()) hand_over({active() - 1, 1});  // one at a time
   }
-  if (active() > before) warm_up({before, active() - before});
+  if (!lands() && active() > before) hand_over({before, active() - before});
 }
 
 }  // namespace ess

@@ -29,6 +29,7 @@ memory_layout make_layout(const batch_plan& plan, const cache_system& system, st
                           std::int32_t seats) {
   const token_id tokens = reach(plan, plan.final_tokens);
   const request_extent one = system.extent(plan.model, tokens, plan.query_tokens);
+  const bool lands = plan.hand_over == hand_over_way::via_device && system.home() == latent_home::host;
   const auto row = static_cast<std::int32_t>(plan.model.latent_row_bytes().value);
   return {.model = plan.model,
           .shape = {.seats = seats, .query_tokens = plan.query_tokens},
@@ -38,6 +39,7 @@ memory_layout make_layout(const batch_plan& plan, const cache_system& system, st
           .device_rows = requests * one.device_rows,
           .latent_copies = system.latent_copies(plan.model),
           .staging_rows = requests * staging_rows(plan, system),
+          .landing_rows = lands ? tokens : 0,  // one request at a time
           .host_rows = requests * one.host_rows,
           .host_row_pitch = plan.host_row_pitch > 0 ? plan.host_row_pitch : row,
           .map_tokens = requests * system.map_tokens(tokens),

@@ -7,6 +7,13 @@
 
 namespace ess {
 
+// How the cache of a prefilled request reaches a system that keeps it on the host.
+enum class hand_over_way : std::uint8_t {
+  to_host,     // it is put there by others, as shipped engines do; the pool is warmed over the link
+  via_device,  // it arrives on the device, the pool takes its rows there, and all goes to the host over the
+               // link
+};
+
 struct memory_budgets {
   byte_count device{0};  // 0: no limit
   byte_count host{0};
@@ -20,6 +27,7 @@ struct batch_plan {
   token_id shortest_tokens = 0;     // of the shortest; 0: all are of one length
   std::int32_t host_row_pitch = 0;  // 0: rows follow each other
   byte_count weights{0};            // 0: the whole model in f32
+  hand_over_way hand_over = hand_over_way::to_host;
 };
 
 // Room for `requests` requests of the full length. `seats` >= requests: shorter requests may share that room.

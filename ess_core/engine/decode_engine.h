@@ -29,6 +29,12 @@ enum class warm_up_kind : std::uint8_t {
   empty,      // the pool starts empty
 };
 
+// Whether the transfers of an admission take the time that they would take.
+enum class hand_over_timing : std::uint8_t {
+  set_up,         // no: admission comes before what is measured
+  as_in_service,  // yes
+};
+
 struct engine_options {
   memory_layout layout;  // what the device has allocated
   std::uint64_t seed = 0;
@@ -41,6 +47,14 @@ struct engine_options {
   double mean_kept = 1.0;  // of a step's query tokens: draft_acceptance
   warm_up_kind warm_up = warm_up_kind::windows;
   std::int32_t warm_up_windows = 32;
+  hand_over_timing hand_over_clock = hand_over_timing::set_up;
+};
+
+// Of all admissions so far. Rows of every layer.
+struct hand_over_totals {
+  std::int64_t requests = 0;
+  std::int64_t rows_in = 0;   // over the link into the pool, warming it up
+  std::int64_t rows_out = 0;  // over the link from the landing area to the host store
 };
 
 // Sums over layers and seats of one step.
@@ -86,6 +100,8 @@ class decode_engine {
   // tokens, in a later step. Requests that have all their tokens leave afterwards.
   step_report step(const device::probe& after = {});
 
+  [[nodiscard]] const hand_over_totals& handed_over() const { return handed_over_; }
+
   // Misses a request and step by which layerwise overlap chooses; empty: not known, all layers take da.
   [[nodiscard]] const std::vector<double>& layer_misses() const { return options_.layer_misses; }
 
@@ -103,7 +119,13 @@ class decode_engine {
   [[nodiscard]] std::optional<seat> take_room(const request& what);
   void give_back(const seat& s);
   void check_ever_fits(const request_extent& extent) const;
-  void hand_over(const seat& s);
+  void hand_over(batch_slice slice);
+  [[nodiscard]] bool lands() const;
+  void place_index_keys(const seat& s, const prefill_result& prompt);
+  void place_latents(const seat& s, const prefill_result& prompt);
+  void write_host_rows(std::int64_t first, std::span<const std::byte> rows);
+  void store_landed(batch_slice slice);
+  void run_between_steps(const step_program& program);
   void warm_up(batch_slice slice);
   void warm_up_from_windows(batch_slice slice);
   void fill_with_any_rows(batch_slice slice);
@@ -111,7 +133,8 @@ class decode_engine {
   // [layers][query tokens][top_k]
   [[nodiscard]] std::vector<token_id> read_selection(std::int32_t place) const;
   [[nodiscard]] std::vector<row_counters> read_counters() const;  // [layers][seats]
-  void add_misses(batch_slice slice, std::vector<double>& by_layer) const;
+  [[nodiscard]] step_program warm_up_program(batch_slice slice, warm_up_ids ids) const;
+  void count_warm_up(batch_slice slice, std::vector<double>* misses_by_layer);
   void write_selection(std::int32_t place, const std::vector<token_id>& ids);
   void write_inputs(token_id back);
   [[nodiscard]] selection_shape selected_shape() const;
@@ -129,6 +152,7 @@ class decode_engine {
   std::vector<seat> seats_;
   std::vector<seat_state> states_;  // as last written to the device
   std::map<std::int32_t, step_program> programs_;
+  hand_over_totals handed_over_;
 };
 
 }  // namespace ess

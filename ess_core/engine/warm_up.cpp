@@ -55,8 +55,7 @@ void decode_engine::warm_up_from_windows(batch_slice slice) {
     return;
   // Ids that came with the request have no scores.
   const bool known = system_.pool() != pool_kind::score_aware && knows_windows(slice, steps);
-  const step_program program = build_warm_up_step(options_.layout.model, options_.layout.shape, system_,
-                                                  slice, known ? warm_up_ids::given : warm_up_ids::selected);
+  const step_program program = warm_up_program(slice, known ? warm_up_ids::given : warm_up_ids::selected);
   std::vector<double> misses(static_cast<std::size_t>(options_.layout.model.layers));
   std::vector<std::vector<std::vector<token_id>>> found(static_cast<std::size_t>(slice.count));
   for (std::int32_t step = 0; step < steps; ++step) {
@@ -66,8 +65,8 @@ void decode_engine::warm_up_from_windows(batch_slice slice) {
       const auto& ids = *prefill_.window_ids(what.id, what.prompt_tokens);
       write_selection(slice.first + i, ids[static_cast<std::size_t>(step)]);
     }
-    device_.run(program, [](const operation&) {});  // not a measurement
-    if (step >= steps / 2) add_misses(slice, misses);
+    run_between_steps(program);
+    count_warm_up(slice, step >= steps / 2 ? &misses : nullptr);
     for (std::int32_t i = 0; !known && i < slice.count; ++i) {
       found[static_cast<std::size_t>(i)].push_back(read_selection(slice.first + i));
     }
@@ -81,13 +80,20 @@ void decode_engine::warm_up_from_windows(batch_slice slice) {
   options_.layer_misses = std::move(misses);
 }
 
-void decode_engine::add_misses(batch_slice slice, std::vector<double>& by_layer) const {
+step_program decode_engine::warm_up_program(batch_slice slice, warm_up_ids ids) const {
+  return build_warm_up_step(options_.layout.model, options_.layout.shape, system_, slice, ids,
+                            lands() ? row_origin::landing_area : row_origin::host_store);
+}
+
+// Of the warm-up step just made: what crossed the link, and, if asked for, misses by layer.
+void decode_engine::count_warm_up(batch_slice slice, std::vector<double>* misses_by_layer) {
   const std::vector<row_counters> counters = read_counters();
   const std::int32_t seats = options_.layout.shape.seats;
-  for (std::size_t layer = 0; layer < by_layer.size(); ++layer) {
+  for (std::int32_t layer = 0; layer < options_.layout.model.layers; ++layer) {
     for (std::int32_t i = slice.first; i < slice.first + slice.count; ++i) {
-      by_layer[layer] +=
-          counters[layer * static_cast<std::size_t>(seats) + static_cast<std::size_t>(i)].misses;
+      const row_counters& c = counters[static_cast<std::size_t>(layer * seats + i)];
+      if (!lands()) handed_over_.rows_in += c.rows_in;
+      if (misses_by_layer != nullptr) (*misses_by_layer)[static_cast<std::size_t>(layer)] += c.misses;
     }
   }
 }
@@ -95,7 +101,7 @@ void decode_engine::add_misses(batch_slice slice, std::vector<double>& by_layer)
 // As many rows of the prompt as the pool has slots, drawn anew for each layer.
 void decode_engine::fill_with_any_rows(batch_slice slice) {
   const memory_layout& l = options_.layout;
-  const step_program program = build_warm_up_step(l.model, l.shape, system_, slice, warm_up_ids::given);
+  const step_program program = warm_up_program(slice, warm_up_ids::given);
   const selection_shape shape = selected_shape();
   // By seat in the slice and layer.
   std::vector<std::vector<token_id>> rows;
@@ -124,7 +130,8 @@ void decode_engine::fill_with_any_rows(batch_slice slice) {
       }
       write_selection(slice.first + i, ids);
     }
-    device_.run(program, [](const operation&) {});  // not a measurement
+    run_between_steps(program);
+    count_warm_up(slice, nullptr);
   }
 }
 

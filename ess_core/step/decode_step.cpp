@@ -55,7 +55,7 @@ step_program build_decode_step(const model_dims& model, batch_shape shape, const
 }
 
 step_program build_warm_up_step(const model_dims& model, batch_shape shape, const cache_system& system,
-                                batch_slice slice, warm_up_ids ids) {
+                                batch_slice slice, warm_up_ids ids, row_origin origin) {
   program_builder b(model, shape, system.latent_copies(model));
   for (std::int32_t layer = 0; layer < model.layers; ++layer) {
     if (ids == warm_up_ids::selected) {
@@ -65,7 +65,20 @@ step_program build_warm_up_step(const model_dims& model, batch_shape shape, cons
       b.add({.kind = op_kind::select_topk, .layer = layer, .slice = slice});
     }
     system.resolve(b, layer, slice);
-    system.fetch(b, layer, slice);
+    if (origin == row_origin::landing_area) {
+      b.add({.kind = op_kind::take_landed, .layer = layer, .slice = slice});
+    } else {
+      system.fetch(b, layer, slice);
+    }
+  }
+  return std::move(b).finish();
+}
+
+step_program build_store_landed_step(const model_dims& model, batch_shape shape, const cache_system& system,
+                                     batch_slice slice) {
+  program_builder b(model, shape, system.latent_copies(model));
+  for (std::int32_t layer = 0; layer < model.layers; ++layer) {
+    b.add({.kind = op_kind::store_landed, .layer = layer, .slice = slice, .stream = stream_id::copy});
   }
   return std::move(b).finish();
 }

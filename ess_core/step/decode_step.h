@@ -22,7 +22,13 @@ enum class warm_up_ids : std::uint8_t {
   selected,  // the indexer selects them first
   given,     // they are in `selected` already
 };
+enum class row_origin : std::uint8_t { host_store, landing_area };
 [[nodiscard]] step_program build_warm_up_step(const model_dims& model, batch_shape shape,
-                                              const cache_system& system, batch_slice slice, warm_up_ids ids);
+                                              const cache_system& system, batch_slice slice, warm_up_ids ids,
+                                              row_origin origin = row_origin::host_store);
+
+// Hand-over by way of the device: what has landed there goes to the host store.
+[[nodiscard]] step_program build_store_landed_step(const model_dims& model, batch_shape shape,
+                                                   const cache_system& system, batch_slice slice);
 
 }  // namespace ess

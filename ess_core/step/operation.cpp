@@ -7,18 +7,18 @@ namespace ess {
 namespace {
 
 constexpr std::array<std::string_view, op_kind_count> op_names = {
-    "project_index", "append_key",   "score_keys", "select_topk", "project_attention",
-    "resolve",       "read_back",    "append_row", "write_back",  "fetch",
-    "fetch_by_call", "stream_layer", "attend",     "merge",       "output",
-    "feed_forward",  "route",        "dispatch",   "experts",     "combine",
-    "draft"};
+    "project_index", "append_key",   "score_keys",  "select_topk", "project_attention",
+    "resolve",       "read_back",    "append_row",  "write_back",  "fetch",
+    "fetch_by_call", "stream_layer", "attend",      "merge",       "output",
+    "feed_forward",  "route",        "dispatch",    "experts",     "combine",
+    "draft",         "take_landed",  "store_landed"};
 
-constexpr std::array<std::string_view, 27> buffer_names = {
-    "seats",         "hidden",       "draft_input",  "q_resid",       "index_query",   "index_weight",
-    "index_key_new", "index_keys",   "scores",       "selected",      "query",         "latent_new",
-    "latents",       "staging",      "host_latents", "pool",          "locations",     "misses",
-    "counters",      "attention",    "lse",          "router_scores", "expert_choice", "expert_starts",
-    "expert_rows",   "expert_input", "expert_output"};
+constexpr std::array<std::string_view, 28> buffer_names = {
+    "seats",         "hidden",      "draft_input",  "q_resid",      "index_query",   "index_weight",
+    "index_key_new", "index_keys",  "scores",       "selected",     "query",         "latent_new",
+    "latents",       "staging",     "landing",      "host_latents", "pool",          "locations",
+    "misses",        "counters",    "attention",    "lse",          "router_scores", "expert_choice",
+    "expert_starts", "expert_rows", "expert_input", "expert_output"};
 static_assert(static_cast<int>(buffer_id::expert_output) + 1 == static_cast<int>(buffer_names.size()));
 
 bool overlap(batch_slice a, batch_slice b) {
@@ -45,6 +45,7 @@ struct access_list {
       case buffer_id::index_keys:
       case buffer_id::selected:
       case buffer_id::latent_new:
+      case buffer_id::landing:
       case buffer_id::host_latents:
       case buffer_id::pool:
       case buffer_id::counters:
@@ -78,6 +79,7 @@ bool crosses_link(op_kind kind) {
     case op_kind::fetch:
     case op_kind::fetch_by_call:
     case op_kind::stream_layer:
+    case op_kind::store_landed:
       return true;
     default:
       return false;
@@ -132,6 +134,13 @@ std::vector<access> accesses_of(const operation& op, std::int32_t latent_copies)
     case op_kind::fetch_by_call:
       a.read(misses), a.read(host_latents, op.part), a.write(latents, row_part::incoming);
       a.write(staging, row_part::incoming), a.write(counters);
+      break;
+    case op_kind::take_landed:
+      a.read(misses), a.read(landing), a.write(latents, row_part::incoming);
+      a.write(staging, row_part::incoming), a.write(counters);
+      break;
+    case op_kind::store_landed:
+      a.read(landing), a.write(host_latents, row_part::resident);
       break;
     case op_kind::stream_layer:
       a.read(host_latents, row_part::resident), a.write(latents, row_part::incoming), a.write(counters);

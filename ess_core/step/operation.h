@@ -31,8 +31,10 @@ enum class op_kind : std::uint8_t {
   experts,            // grouped expert feed-forward
   combine,            // expert outputs -> back, weighed, summed by expert id, added to hidden
   draft,              // hidden and the next token's embedding, both normalised -> input of a draft layer
+  take_landed,        // misses: from the landing area, within the device
+  store_landed,       // a request's landed rows -> host store, one bulk copy over the link
 };
-inline constexpr int op_kind_count = static_cast<int>(op_kind::draft) + 1;
+inline constexpr int op_kind_count = static_cast<int>(op_kind::store_landed) + 1;
 
 // Streams run in order; operations on different streams run at the same time unless one waits for another.
 enum class stream_id : std::uint8_t { compute, copy };
@@ -54,6 +56,7 @@ enum class buffer_id : std::uint8_t {
   latent_new,     // [L][lanes][row] packed
   latents,        // [copies][device rows][row] packed; a copy serves layers l with l % copies == its number
   staging,        // [staging rows][row] packed, rows that the pool does not admit
+  landing,        // [L][landing rows][row] packed: where the cache of a request arrives on the device
   host_latents,   // [L][host rows][pitch] packed, host tier
   pool,           // [L] maps, stamps and order of the sparse memory pool
   locations,      // [lanes][top_k] i32, see row_location

@@ -56,7 +56,7 @@ class replay {
     return "all_served";
   }
 
-  void put_metrics(attempt_record& out) const {
+  void put_metrics(const ess::hand_over_totals& handed_over, attempt_record& out) const {
     std::vector<double> tpot, wait, step_us, busy;
     std::int64_t tokens = 0;
     for (const served& r : served_) {
@@ -86,7 +86,13 @@ class replay {
     put_one("tokens_per_s", static_cast<double>(tokens) / end_s_, "tok/s");
     put_one("requests_finished", static_cast<double>(finished_), "requests");
     put_one("requests_offered", static_cast<double>(requests_.size()), "requests");
-    put_one("hand_over_share", hand_over_s_ / end_s_, "");
+    put_one("hand_over_share",
+            std::accumulate(hand_over_us_.begin(), hand_over_us_.end(), 0.0) * 1e-6 / end_s_, "");
+    put("hand_over_us", hand_over_us_, "us");
+    const double row = static_cast<double>(plan_.model.latent_row_bytes().value);
+    const auto admitted = static_cast<double>(std::max<std::int64_t>(1, handed_over.requests));
+    put_one("hand_over_h2d_bytes", static_cast<double>(handed_over.rows_in) * row / admitted, "B");
+    put_one("hand_over_d2h_bytes", static_cast<double>(handed_over.rows_out) * row / admitted, "B");
     put_rows(put_one);
     out.samples["step_time_us"] = step_us_;
     out.samples["tpot_us"] = tpot;
@@ -116,7 +122,7 @@ class replay {
       const double before = now_s();
       if (!engine.admit(requests_[next_])) return;
       served_[next_].admitted_s = now_s();
-      hand_over_s_ += served_[next_].admitted_s - before;
+      hand_over_us_.push_back((served_[next_].admitted_s - before) * 1e6);
       ++next_;
     }
   }
@@ -163,8 +169,7 @@ class replay {
   std::size_t finished_ = 0;
   steady_clock::time_point start_;
   double end_s_ = 0;
-  double hand_over_s_ = 0;
-  std::vector<double> step_us_, active_;
+  std::vector<double> step_us_, active_, hand_over_us_;
   ess::row_totals rows_;
   double overlap_sum_ = 0;
   int overlap_steps_ = 0;
@@ -214,8 +219,9 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
     (void)alone.admit(r);
   }
   if (!check_serving(plan, with, requests.requests(), out)) return;
-  ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed),
-                            engine_options_of(plan, layout));
+  ess::engine_options options = engine_options_of(plan, layout);
+  options.hand_over_clock = ess::hand_over_timing::as_in_service;
+  ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed), options);
   out.stop_reason = requests.run(engine);
   if (out.stop_reason == "cancelled") {
     out.status = attempt_status::cancelled;
@@ -223,7 +229,7 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
     return;
   }
   note_layerwise(plan, engine, out);
-  requests.put_metrics(out);
+  requests.put_metrics(engine.handed_over(), out);
 }
 
 }  // namespace harness

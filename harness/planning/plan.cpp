@@ -65,7 +65,10 @@ ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
           .final_tokens = capped ? s.requests.max_context_tokens : s.context_tokens + most_tokens(s),
           .shortest_tokens = serves ? 1 : 0,
           .host_row_pitch = s.host_row_pitch_bytes,
-          .weights = weight_bytes(s, model)};
+          .weights = weight_bytes(s, model),
+          .hand_over = serves && s.handover == workloads::handover_mode::via_device
+                           ? ess::hand_over_way::via_device
+                           : ess::hand_over_way::to_host};
 }
 
 // Mechanisms that the field table knows and this version does not run yet.
@@ -186,8 +189,9 @@ settings planned_point::effective(int cpu_threads) const {
   out.model.layers = model.layers - model.draft_layers;
   out.cpu_threads = cpu_threads;
   out.host_row_pitch_bytes = static_cast<int>(layout().host_row_pitch);
-  // The prompt's cache is put in its place in bulk, outside the times.
-  out.handover = workloads::handover_mode::to_host;
+  // Before a fixed batch all caches are put in their places in bulk, outside the times.
+  const bool lands = shape.hand_over == ess::hand_over_way::via_device && layout().landing_rows > 0;
+  out.handover = lands ? workloads::handover_mode::via_device : workloads::handover_mode::to_host;
   return out;
 }
 

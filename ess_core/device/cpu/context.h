@@ -80,6 +80,10 @@ struct context {
     return at<std::uint8_t>(buffer_id::host_latents,
                             (layer * layout.host_rows + seat.host_base) * layout.host_row_pitch);
   }
+  // Of the one request that lands.
+  [[nodiscard]] std::uint8_t* landed_rows(std::int32_t layer) const {
+    return at<std::uint8_t>(buffer_id::landing, layer * layout.landing_rows * row_bytes());
+  }
   // Where a location (flag or not) lies.
   [[nodiscard]] std::uint8_t* row_at(const seat_state& seat, std::int32_t layer,
                                      row_location location) const {
@@ -150,5 +154,7 @@ void write_back(context& c, const operation& op);
 void fetch(context& c, const operation& op);
 void fetch_by_call(context& c, const operation& op);
 void stream_layer(context& c, const operation& op);
+void take_landed(context& c, const operation& op);
+void store_landed(context& c, const operation& op);
 
 }  // namespace ess::cpu

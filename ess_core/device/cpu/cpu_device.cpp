@@ -66,6 +66,10 @@ handler handler_of(op_kind kind) {
       return combine;
     case op_kind::draft:
       return draft;
+    case op_kind::take_landed:
+      return take_landed;
+    case op_kind::store_landed:
+      return store_landed;
   }
   return nullptr;
 }
@@ -102,9 +106,11 @@ std::int64_t rows_of(const context& c, const operation& op) {
     switch (op.kind) {
       case op_kind::fetch:
       case op_kind::fetch_by_call:
+      case op_kind::take_landed:
         rows += c.miss_count(i);
         break;
       case op_kind::stream_layer:
+      case op_kind::store_landed:
         rows += c.seat(i).position;
         break;
       case op_kind::append_row:

@@ -20,6 +20,51 @@ std::int64_t for_each_miss(context& c, const operation& op, const Copy& copy) {
   return rows;
 }
 
+struct row_source {
+  const std::uint8_t* rows;  // of a request, by token
+  std::int64_t pitch;
+};
+
+// Brings all rows that a seat misses; returns how many. Rows for the pool and rows for staging have different
+// homes: two gathers, the second mostly empty.
+std::int64_t gather_misses(context& c, const operation& op, std::int32_t index, row_source from) {
+  const seat_state& seat = c.seat(index);
+  const std::int64_t held = c.held_rows(seat, op.layer);
+  const std::int32_t misses = c.miss_count(index);
+  for (const bool staged : {false, true}) {
+    c.copy_from.clear();
+    c.copy_to.clear();
+    for (std::int32_t n = 0; n < misses; ++n) {
+      const row_miss& miss = c.misses(index)[n];
+      if ((miss.location >= held) != staged) continue;
+      c.copy_from.push_back(miss.token);
+      c.copy_to.push_back(static_cast<std::int32_t>(miss.location - (staged ? held : 0)));
+    }
+    copy_rows({.from = from.rows,
+               .from_pitch = from.pitch,
+               .from_rows = c.copy_from.data(),
+               .to = staged ? c.staging_rows(seat) : c.device_rows(seat, op.layer),
+               .to_pitch = c.row_bytes(),
+               .to_rows = c.copy_to.data(),
+               .n = static_cast<std::int64_t>(c.copy_from.size()),
+               .row_bytes = c.row_bytes()});
+  }
+  c.counters(index, op.layer).rows_in += misses;
+  return misses;
+}
+
+// The first `n` rows, each at its pitch.
+void copy_block(std::uint8_t* to, std::int64_t to_pitch, row_source from, std::int64_t n,
+                std::int64_t row_bytes) {
+  if (to_pitch == row_bytes && from.pitch == row_bytes) {
+    std::memcpy(to, from.rows, static_cast<std::size_t>(n * row_bytes));
+    return;
+  }
+  for (std::int64_t row = 0; row < n; ++row) {
+    std::memcpy(to + row * to_pitch, from.rows + row * from.pitch, static_cast<std::size_t>(row_bytes));
+  }
+}
+
 }  // namespace
 
 // The host learns which rows are missing: one small copy.
@@ -63,32 +108,15 @@ void fetch(context& c, const operation& op) {
   const auto start = paced_link::clock::now();
   std::int64_t rows = 0;
   for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
-    const seat_state& seat = c.seat(i);
-    const std::int32_t misses = c.miss_count(i);
-    const std::int64_t held = c.held_rows(seat, op.layer);
-    // Rows for the pool and rows for staging have different homes: two gathers, the second mostly empty.
-    for (const bool staged : {false, true}) {
-      c.copy_from.clear();
-      c.copy_to.clear();
-      for (std::int32_t n = 0; n < misses; ++n) {
-        const row_miss& miss = c.misses(i)[n];
-        if ((miss.location >= held) != staged) continue;
-        c.copy_from.push_back(miss.token);
-        c.copy_to.push_back(static_cast<std::int32_t>(miss.location - (staged ? held : 0)));
-      }
-      copy_rows({.from = c.host_rows(seat, op.layer),
-                 .from_pitch = c.layout.host_row_pitch,
-                 .from_rows = c.copy_from.data(),
-                 .to = staged ? c.staging_rows(seat) : c.device_rows(seat, op.layer),
-                 .to_pitch = c.row_bytes(),
-                 .to_rows = c.copy_to.data(),
-                 .n = static_cast<std::int64_t>(c.copy_from.size()),
-                 .row_bytes = c.row_bytes()});
-    }
-    c.counters(i, op.layer).rows_in += misses;
-    rows += misses;
+    rows += gather_misses(c, op, i, {c.host_rows(c.seat(i), op.layer), c.layout.host_row_pitch});
   }
   c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
+}
+
+void take_landed(context& c, const operation& op) {
+  for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+    gather_misses(c, op, i, {c.landed_rows(op.layer), c.row_bytes()});
+  }
 }
 
 void fetch_by_call(context& c, const operation& op) {
@@ -107,17 +135,22 @@ void stream_layer(context& c, const operation& op) {
   std::int64_t rows = 0;
   for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
     const seat_state& seat = c.seat(i);
-    const std::uint8_t* from = c.host_rows(seat, op.layer);
-    std::uint8_t* to = c.device_rows(seat, op.layer);
-    if (c.layout.host_row_pitch == c.row_bytes()) {
-      std::memcpy(to, from, static_cast<std::size_t>(seat.position * c.row_bytes()));
-    } else {
-      for (token_id token = 0; token < seat.position; ++token) {
-        std::memcpy(to + token * c.row_bytes(), from + std::int64_t{token} * c.layout.host_row_pitch,
-                    static_cast<std::size_t>(c.row_bytes()));
-      }
-    }
+    copy_block(c.device_rows(seat, op.layer), c.row_bytes(),
+               {c.host_rows(seat, op.layer), c.layout.host_row_pitch}, seat.position, c.row_bytes());
     c.counters(i, op.layer).rows_in += seat.position;
+    rows += seat.position;
+  }
+  c.link.finish(start, {.bytes = {rows * c.row_bytes()}, .calls = op.slice.count, .by = transfer::way::copy});
+}
+
+// One large copy a request: all rows that it had before its first step.
+void store_landed(context& c, const operation& op) {
+  const auto start = paced_link::clock::now();
+  std::int64_t rows = 0;
+  for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+    const seat_state& seat = c.seat(i);
+    copy_block(c.host_rows(seat, op.layer), c.layout.host_row_pitch, {c.landed_rows(op.layer), c.row_bytes()},
+               seat.position, c.row_bytes());
     rows += seat.position;
   }
   c.link.finish(start, {.bytes = {rows * c.row_bytes()}, .calls = op.slice.count, .by = transfer::way::copy});

@@ -47,6 +47,27 @@ TEST(decode_engine, warm_up_spares_the_first_step_its_misses) {
   EXPECT_LT(misses[warm_up_kind::windows], misses[warm_up_kind::empty] / 2);
 }
 
+// By way of the device a prompt crosses the link once, outwards, and the pool is warmed by rows that are
+// there.
+TEST(decode_engine, hand_over_says_what_crosses_the_link) {
+  for (const hand_over_way way : {hand_over_way::to_host, hand_over_way::via_device}) {
+    fixture f({.hand_over = way, .room = 1, .seats = 1});
+    ASSERT_TRUE(f.engine->admit({0, 190, 5}));
+    const hand_over_totals& got = f.engine->handed_over();
+    EXPECT_EQ(got.requests, 1);
+    if (way == hand_over_way::via_device) {
+      EXPECT_EQ(got.rows_out, 190 * f.model.layers);
+      EXPECT_EQ(got.rows_in, 0);
+    } else {
+      EXPECT_EQ(got.rows_out, 0);
+      EXPECT_GE(got.rows_in, f.layout.device_rows / 2);
+    }
+    EXPECT_EQ(total(memory_items(f.layout), memory_tier::device).value,
+              total(memory_items(fixture({.room = 1, .seats = 1}).layout), memory_tier::device).value +
+                  f.layout.landing_rows * f.model.layers * f.model.latent_row_bytes().value);
+  }
+}
+
 TEST(decode_engine, layerwise_overlap_measures_its_layers_in_the_warm_up) {
   fixture f({.room = 1, .seats = 1});
   EXPECT_TRUE(f.engine->layer_misses().empty());

@@ -45,6 +45,9 @@ std::vector<named_scenario> all_scenarios() {
   add(with_depths("ess_uneven_layers",
                   {.ess = {.sparse_ratio = 0.25, .pool_weights = {0.3, 1.9, 0.7, 1.1}}, .overlap = turns}));
   add(with_depths("ess_arbitrary_start", {.warm_up = warm_up_kind::arbitrary}));
+  for (const auto system : system_names())
+    add(with_depths(fmt::format("{}_via_device", system),
+                    {.system = system, .hand_over = hand_over_way::via_device}));
   add(with_depths("ess_empty_start", {.warm_up = warm_up_kind::empty}));
   for (int kind = 1; kind < pool_kind_count; ++kind) {
     const auto policy = static_cast<pool_kind>(kind);

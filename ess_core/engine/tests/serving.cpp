@@ -24,11 +24,13 @@ class poisoner {
 
   void run() {
     for (const buffer_id scratch :
-         {buffer_id::q_resid, buffer_id::index_query, buffer_id::index_weight, buffer_id::index_key_new,
-          buffer_id::scores, buffer_id::selected, buffer_id::query, buffer_id::latent_new, buffer_id::staging,
-          buffer_id::locations, buffer_id::misses, buffer_id::attention, buffer_id::lse,
-          buffer_id::router_scores, buffer_id::expert_choice, buffer_id::expert_starts,
-          buffer_id::expert_rows, buffer_id::expert_input, buffer_id::expert_output}) {
+         {buffer_id::q_resid,       buffer_id::index_query,   buffer_id::index_weight,
+          buffer_id::index_key_new, buffer_id::scores,        buffer_id::selected,
+          buffer_id::query,         buffer_id::latent_new,    buffer_id::staging,
+          buffer_id::landing,       buffer_id::locations,     buffer_id::misses,
+          buffer_id::attention,     buffer_id::lse,           buffer_id::router_scores,
+          buffer_id::expert_choice, buffer_id::expert_starts, buffer_id::expert_rows,
+          buffer_id::expert_input,  buffer_id::expert_output}) {
       fill(scratch, 0, buffer_bytes(f_.layout, scratch).value);
     }
     spoil_index_keys();
@@ -132,9 +134,12 @@ fixture::fixture(const scenario& what)
     : s(what),
       model(with_draft_layers(find_model_preset(s.preset).value())),
       system(make_system(s.system, s.ess)) {
-  layout = make_layout(
-      {.model = model, .query_tokens = s.query_tokens, .final_tokens = longest, .shortest_tokens = 1},
-      *system, s.room, s.seats);
+  layout = make_layout({.model = model,
+                        .query_tokens = s.query_tokens,
+                        .final_tokens = longest,
+                        .shortest_tokens = 1,
+                        .hand_over = s.hand_over},
+                       *system, s.room, s.seats);
   on->allocate(layout, 3);
   engine = std::make_unique<decode_engine>(*on, *system, prefill,
                                            engine_options{.layout = layout,

@@ -22,6 +22,7 @@ struct scenario {
   ess_options ess = {.sparse_ratio = 0.25};
   overlap_choice overlap = {};
   warm_up_kind warm_up = warm_up_kind::windows;
+  hand_over_way hand_over = hand_over_way::to_host;
   std::int32_t query_tokens = 1;
   double mean_kept = 1.0;
   std::int32_t room = 2;  // requests of the longest kind that memory is made for

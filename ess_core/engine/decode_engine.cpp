@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "ess_core/engine/open_loop.h"
@@ -140,6 +141,17 @@ std::vector<row_counters> decode_engine::read_counters() const {
   std::vector<row_counters> counters(static_cast<std::size_t>(l.model.layers * l.shape.seats));
   device_.read(buffer_id::counters, 0, std::as_writable_bytes(std::span(counters)));
   return counters;
+}
+
+std::int64_t decode_engine::sum_of(batch_slice slice, std::int32_t layer,
+                                   std::int32_t row_counters::*what) const {
+  const std::int32_t seats = options_.layout.shape.seats;
+  std::vector<row_counters> counters(static_cast<std::size_t>(slice.count));
+  device_.read(buffer_id::counters,
+               (std::int64_t{layer} * seats + slice.first) * std::int64_t{sizeof(row_counters)},
+               std::as_writable_bytes(std::span(counters)));
+  return std::accumulate(counters.begin(), counters.end(), std::int64_t{0},
+                         [&](std::int64_t sum, const row_counters& c) { return sum + c.*what; });
 }
 
 void decode_engine::count_rows(step_report& report) {

@@ -2,6 +2,7 @@
 // hand-over of what prefill left, warm-up, one program a batch size, accounting with its identities, finish.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -127,14 +128,18 @@ class decode_engine {
   void store_landed(batch_slice slice);
   void run_between_steps(const step_program& program);
   void warm_up(batch_slice slice);
-  void warm_up_from_windows(batch_slice slice);
-  void fill_with_any_rows(batch_slice slice);
+  using step_done = std::function<void(std::int32_t step)>;
+  void insert_windows(batch_slice slice);
+  void select_windows(batch_slice slice, std::int32_t steps, const step_done& replayed);
+  void replay_windows(batch_slice slice, std::int32_t steps, const step_done& replayed);
+  void insert_any_rows(batch_slice slice);
   [[nodiscard]] bool knows_windows(batch_slice slice, std::int32_t steps) const;
   // [layers][query tokens][top_k]
   [[nodiscard]] std::vector<token_id> read_selection(std::int32_t place) const;
   [[nodiscard]] std::vector<row_counters> read_counters() const;  // [layers][seats]
-  [[nodiscard]] step_program warm_up_program(batch_slice slice, warm_up_ids ids) const;
-  void count_warm_up(batch_slice slice, std::vector<double>* misses_by_layer);
+  // Over the seats of a slice, of the step run last.
+  [[nodiscard]] std::int64_t sum_of(batch_slice slice, std::int32_t layer,
+                                    std::int32_t row_counters::*what) const;
   void write_selection(std::int32_t place, const std::vector<token_id>& ids);
   void write_inputs(token_id back);
   [[nodiscard]] selection_shape selected_shape() const;

@@ -55,7 +55,7 @@ step_program build_decode_step(const model_dims& model, batch_shape shape, const
 }
 
 step_program build_warm_up_step(const model_dims& model, batch_shape shape, const cache_system& system,
-                                batch_slice slice, warm_up_ids ids, row_origin origin) {
+                                batch_slice slice, warm_up_ids ids) {
   program_builder b(model, shape, system.latent_copies(model));
   for (std::int32_t layer = 0; layer < model.layers; ++layer) {
     if (ids == warm_up_ids::selected) {
@@ -65,10 +65,18 @@ step_program build_warm_up_step(const model_dims& model, batch_shape shape, cons
       b.add({.kind = op_kind::select_topk, .layer = layer, .slice = slice});
     }
     system.resolve(b, layer, slice);
+  }
+  return std::move(b).finish();
+}
+
+step_program build_fill_pool_step(const model_dims& model, batch_shape shape, const cache_system& system,
+                                  batch_slice slice, row_origin origin) {
+  program_builder b(model, shape, system.latent_copies(model));
+  for (std::int32_t layer = 0; layer < model.layers; ++layer) {
     if (origin == row_origin::landing_area) {
       b.add({.kind = op_kind::take_landed, .layer = layer, .slice = slice});
     } else {
-      system.fetch(b, layer, slice);
+      b.add({.kind = op_kind::fill_pool, .layer = layer, .slice = slice, .stream = stream_id::copy});
     }
   }
   return std::move(b).finish();

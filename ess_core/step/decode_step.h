@@ -17,15 +17,19 @@ struct overlap_choice {
 [[nodiscard]] step_program build_decode_step(const model_dims& model, batch_shape shape,
                                              const cache_system& system, const overlap_choice& overlap);
 
-// Resolve and fetch alone: what warm-up replays for each of the last prompt positions. Nothing is appended.
+// Resolve alone: what warm-up replays for each of the last prompt positions. Nothing is appended or moved.
 enum class warm_up_ids : std::uint8_t {
   selected,  // the indexer selects them first
   given,     // they are in `selected` already
 };
-enum class row_origin : std::uint8_t { host_store, landing_area };
 [[nodiscard]] step_program build_warm_up_step(const model_dims& model, batch_shape shape,
-                                              const cache_system& system, batch_slice slice, warm_up_ids ids,
-                                              row_origin origin = row_origin::host_store);
+                                              const cache_system& system, batch_slice slice, warm_up_ids ids);
+
+// Brings the rows of what the pools hold after that.
+enum class row_origin : std::uint8_t { host_store, landing_area };
+[[nodiscard]] step_program build_fill_pool_step(const model_dims& model, batch_shape shape,
+                                                const cache_system& system, batch_slice slice,
+                                                row_origin origin);
 
 // Hand-over by way of the device: what has landed there goes to the host store.
 [[nodiscard]] step_program build_store_landed_step(const model_dims& model, batch_shape shape,

@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, op_kind_count> op_names = {
     "resolve",       "read_back",    "append_row",  "write_back",  "fetch",
     "fetch_by_call", "stream_layer", "attend",      "merge",       "output",
     "feed_forward",  "route",        "dispatch",    "experts",     "combine",
-    "draft",         "take_landed",  "store_landed"};
+    "draft",         "fill_pool",    "take_landed", "store_landed"};
 
 constexpr std::array<std::string_view, 28> buffer_names = {
     "seats",         "hidden",      "draft_input",  "q_resid",      "index_query",   "index_weight",
@@ -79,6 +79,7 @@ bool crosses_link(op_kind kind) {
     case op_kind::fetch:
     case op_kind::fetch_by_call:
     case op_kind::stream_layer:
+    case op_kind::fill_pool:
     case op_kind::store_landed:
       return true;
     default:
@@ -135,9 +136,11 @@ std::vector<access> accesses_of(const operation& op, std::int32_t latent_copies)
       a.read(misses), a.read(host_latents, op.part), a.write(latents, row_part::incoming);
       a.write(staging, row_part::incoming), a.write(counters);
       break;
+    case op_kind::fill_pool:
+      a.read(pool), a.read(host_latents, row_part::resident), a.write(latents), a.write(counters);
+      break;
     case op_kind::take_landed:
-      a.read(misses), a.read(landing), a.write(latents, row_part::incoming);
-      a.write(staging, row_part::incoming), a.write(counters);
+      a.read(pool), a.read(landing), a.write(latents), a.write(counters);
       break;
     case op_kind::store_landed:
       a.read(landing), a.write(host_latents, row_part::resident);

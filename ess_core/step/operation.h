@@ -31,7 +31,8 @@ enum class op_kind : std::uint8_t {
   experts,            // grouped expert feed-forward
   combine,            // expert outputs -> back, weighed, summed by expert id, added to hidden
   draft,              // hidden and the next token's embedding, both normalised -> input of a draft layer
-  take_landed,        // misses: from the landing area, within the device
+  fill_pool,          // rows of all slots of a pool: one gather over the link
+  take_landed,        // the same from the landing area, within the device
   store_landed,       // a request's landed rows -> host store, one bulk copy over the link
 };
 inline constexpr int op_kind_count = static_cast<int>(op_kind::store_landed) + 1;

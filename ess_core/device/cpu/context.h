@@ -154,6 +154,7 @@ void write_back(context& c, const operation& op);
 void fetch(context& c, const operation& op);
 void fetch_by_call(context& c, const operation& op);
 void stream_layer(context& c, const operation& op);
+void fill_pool(context& c, const operation& op);
 void take_landed(context& c, const operation& op);
 void store_landed(context& c, const operation& op);
 

@@ -66,6 +66,8 @@ handler handler_of(op_kind kind) {
       return combine;
     case op_kind::draft:
       return draft;
+    case op_kind::fill_pool:
+      return fill_pool;
     case op_kind::take_landed:
       return take_landed;
     case op_kind::store_landed:
@@ -106,12 +108,15 @@ std::int64_t rows_of(const context& c, const operation& op) {
     switch (op.kind) {
       case op_kind::fetch:
       case op_kind::fetch_by_call:
-      case op_kind::take_landed:
         rows += c.miss_count(i);
         break;
       case op_kind::stream_layer:
       case op_kind::store_landed:
         rows += c.seat(i).position;
+        break;
+      case op_kind::fill_pool:
+      case op_kind::take_landed:
+        rows += c.pool(c.seat(i), op.layer).header->used;
         break;
       case op_kind::append_row:
       case op_kind::write_back:

@@ -25,32 +25,30 @@ struct row_source {
   std::int64_t pitch;
 };
 
-// Brings all rows that a seat misses; returns how many. Rows for the pool and rows for staging have different
-// homes: two gathers, the second mostly empty.
-std::int64_t gather_misses(context& c, const operation& op, std::int32_t index, row_source from) {
+void copy_listed_rows(context& c, row_source from, std::uint8_t* to) {
+  copy_rows({.from = from.rows,
+             .from_pitch = from.pitch,
+             .from_rows = c.copy_from.data(),
+             .to = to,
+             .to_pitch = c.row_bytes(),
+             .to_rows = c.copy_to.data(),
+             .n = static_cast<std::int64_t>(c.copy_from.size()),
+             .row_bytes = c.row_bytes()});
+}
+
+// Brings the rows of all slots; returns how many.
+std::int64_t gather_pool(context& c, const operation& op, std::int32_t index, row_source from) {
   const seat_state& seat = c.seat(index);
-  const std::int64_t held = c.held_rows(seat, op.layer);
-  const std::int32_t misses = c.miss_count(index);
-  for (const bool staged : {false, true}) {
-    c.copy_from.clear();
-    c.copy_to.clear();
-    for (std::int32_t n = 0; n < misses; ++n) {
-      const row_miss& miss = c.misses(index)[n];
-      if ((miss.location >= held) != staged) continue;
-      c.copy_from.push_back(miss.token);
-      c.copy_to.push_back(static_cast<std::int32_t>(miss.location - (staged ? held : 0)));
-    }
-    copy_rows({.from = from.rows,
-               .from_pitch = from.pitch,
-               .from_rows = c.copy_from.data(),
-               .to = staged ? c.staging_rows(seat) : c.device_rows(seat, op.layer),
-               .to_pitch = c.row_bytes(),
-               .to_rows = c.copy_to.data(),
-               .n = static_cast<std::int64_t>(c.copy_from.size()),
-               .row_bytes = c.row_bytes()});
+  const pool_view pool = c.pool(seat, op.layer);
+  c.copy_from.clear();
+  c.copy_to.clear();
+  for (std::int32_t slot = 0; slot < pool.header->used; ++slot) {
+    c.copy_from.push_back(pool.token_of[static_cast<std::size_t>(slot)]);
+    c.copy_to.push_back(slot);
   }
-  c.counters(index, op.layer).rows_in += misses;
-  return misses;
+  copy_listed_rows(c, from, c.device_rows(seat, op.layer));
+  c.counters(index, op.layer).rows_in += pool.header->used;
+  return pool.header->used;
 }
 
 // The first `n` rows, each at its pitch.
@@ -108,14 +106,40 @@ void fetch(context& c, const operation& op) {
   const auto start = paced_link::clock::now();
   std::int64_t rows = 0;
   for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
-    rows += gather_misses(c, op, i, {c.host_rows(c.seat(i), op.layer), c.layout.host_row_pitch});
+    const seat_state& seat = c.seat(i);
+    const std::int64_t held = c.held_rows(seat, op.layer);
+    const std::int32_t misses = c.miss_count(i);
+    // Rows for the pool and rows for staging have different homes: two gathers, the second mostly empty.
+    for (const bool staged : {false, true}) {
+      c.copy_from.clear();
+      c.copy_to.clear();
+      for (std::int32_t n = 0; n < misses; ++n) {
+        const row_miss& miss = c.misses(i)[n];
+        if ((miss.location >= held) != staged) continue;
+        c.copy_from.push_back(miss.token);
+        c.copy_to.push_back(static_cast<std::int32_t>(miss.location - (staged ? held : 0)));
+      }
+      copy_listed_rows(c, {c.host_rows(seat, op.layer), c.layout.host_row_pitch},
+                       staged ? c.staging_rows(seat) : c.device_rows(seat, op.layer));
+    }
+    c.counters(i, op.layer).rows_in += misses;
+    rows += misses;
+  }
+  c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
+}
+
+void fill_pool(context& c, const operation& op) {
+  const auto start = paced_link::clock::now();
+  std::int64_t rows = 0;
+  for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+    rows += gather_pool(c, op, i, {c.host_rows(c.seat(i), op.layer), c.layout.host_row_pitch});
   }
   c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
 }
 
 void take_landed(context& c, const operation& op) {
   for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
-    gather_misses(c, op, i, {c.landed_rows(op.layer), c.row_bytes()});
+    gather_pool(c, op, i, {c.landed_rows(op.layer), c.row_bytes()});
   }
 }
 

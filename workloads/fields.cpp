@@ -180,7 +180,11 @@ std::vector<field> make_fields() {
       MEMBER(warmup_windows)(
           {.path = "warmup_windows", .help = "last prompt positions whose top-k warm the pool"}),
       MEMBER(prefetch_rows)(
-          {.path = "prefetch_rows", .unit = "rows", .help = "rows fetched ahead a layer; 0: none"}),
+          {.path = "prefetch_rows",
+           .unit = "rows",
+           .range = {0, 65'536},
+           .help = "rows ranked below the cut that are fetched ahead, a request and layer, while the link is "
+                   "idle; policy lru; 0: none"}),
       MEMBER(handover)(
           {.path = "handover", .help = "where a prefilled cache arrives", .choices = handover_names()}),
       MEMBER(overlap)(

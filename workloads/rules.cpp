@@ -79,6 +79,14 @@ verdict misses_of_layers(const settings& s) {
   return a_number_a_layer(s, "layer_misses", s.layer_misses, 0, 4.0 * dims(s).top_k);
 }
 
+verdict prefetch_needs_lru(const settings& s) {
+  if (s.prefetch_rows == 0 || s.policy == eviction_policy::lru) return std::nullopt;
+  return broken_rule{"prefetch_rows",
+                     fmt::format("'prefetch_rows' is {}, but policy '{}' takes no rows ahead",
+                                 s.prefetch_rows, to_string(s.policy)),
+                     "use policy lru, or 0"};
+}
+
 verdict rows_fit_the_pitch(const settings& s) {
   const auto row = static_cast<int>(dims(s).latent_row_bytes().value);
   const int pitch = s.host_row_pitch_bytes;
@@ -124,10 +132,10 @@ verdict a_request_has_room(const settings& s) {
 }  // namespace
 
 std::optional<broken_rule> check_rules(const settings& of) {
-  static constexpr std::array rules = {layers_exist,     experts_exist,          experts_can_be_chosen,
-                                       slices_are_equal, acceptance_is_possible, weights_of_pools,
-                                       misses_of_layers, rows_fit_the_pitch,     samples_in_order,
-                                       lengths_in_order, synthetic_logs_end,     a_request_has_room};
+  static constexpr std::array rules = {
+      layers_exist,     experts_exist,      experts_can_be_chosen, slices_are_equal,   acceptance_is_possible,
+      weights_of_pools, prefetch_needs_lru, misses_of_layers,      rows_fit_the_pitch, samples_in_order,
+      lengths_in_order, synthetic_logs_end, a_request_has_room};
   for (const auto rule : rules) {
     if (auto broken = rule(of)) return broken;
   }

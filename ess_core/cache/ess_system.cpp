@@ -12,6 +12,8 @@ ess_system::ess_system(ess_options options) : options_(std::move(options)) {
   const std::vector<double>& weights = options_.pool_weights;
   if (std::any_of(weights.begin(), weights.end(), [](double w) { return !(w > 0.0); }))
     throw std::invalid_argument("weights of pools must be above 0");
+  if (options_.prefetch_rows > 0 && options_.policy != pool_kind::lru)
+    throw std::invalid_argument("rows are fetched ahead into LRU pools only");
 }
 
 std::vector<std::uint32_t> ess_system::layer_weights(const model_dims& model) const {
@@ -62,6 +64,15 @@ void ess_system::fetch(program_builder& b, std::int32_t layer, batch_slice slice
          .slice = slice,
          .stream = stream_id::copy,
          .part = row_part::resident});
+}
+
+void ess_system::select_ahead(program_builder& b, std::int32_t layer, batch_slice slice) const {
+  if (options_.prefetch_rows > 0) b.add({.kind = op_kind::select_next, .layer = layer, .slice = slice});
+}
+
+void ess_system::fetch_ahead(program_builder& b, std::int32_t layer, batch_slice slice) const {
+  if (options_.prefetch_rows == 0) return;
+  b.add({.kind = op_kind::prefetch, .layer = layer, .slice = slice, .stream = stream_id::copy});
 }
 
 }  // namespace ess

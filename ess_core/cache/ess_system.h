@@ -13,6 +13,7 @@ struct ess_options {
   // stays; layers beyond those given have the mean.
   std::vector<double> pool_weights = {};
   pool_kind policy = pool_kind::lru;
+  std::int32_t prefetch_rows = 0;  // fetched ahead a request and layer at most; LRU only
 };
 
 class ess_system final : public cache_system {
@@ -27,12 +28,15 @@ class ess_system final : public cache_system {
   [[nodiscard]] bool splits_attention() const override { return true; }
   [[nodiscard]] std::vector<std::uint32_t> layer_weights(const model_dims& model) const override;
   [[nodiscard]] pool_kind pool() const override { return options_.policy; }
+  [[nodiscard]] std::int32_t prefetch_rows() const override { return options_.prefetch_rows; }
   [[nodiscard]] row_addressing addressing() const override { return row_addressing::by_location; }
 
   void resolve(program_builder& b, std::int32_t layer, batch_slice slice) const override;
   void store_new_row(program_builder& b, std::int32_t layer, batch_slice slice) const override;
   void write_back(program_builder& b, std::int32_t layer, batch_slice slice) const override;
   void fetch(program_builder& b, std::int32_t layer, batch_slice slice) const override;
+  void select_ahead(program_builder& b, std::int32_t layer, batch_slice slice) const override;
+  void fetch_ahead(program_builder& b, std::int32_t layer, batch_slice slice) const override;
 
  private:
   ess_options options_;

@@ -8,6 +8,8 @@
 //   slot_id victim()        a row that the step does not use leaves; there is one
 //   void admit(slot)        a row has come to the slot: no victim of this step
 //   void use(slot)          the row there, hit or admitted, is used
+//   void end_step()
+//   ahead_rows ahead_of_step()  of rows fetched ahead, if the policy knows any
 #pragma once
 
 #include <algorithm>
@@ -42,6 +44,8 @@ class pool_step {
     stage_surplus();
     place_all();
     finish_misses();
+    policy_.end_step();
+    out_.ahead = policy_.ahead_of_step();
   }
 
  private:

@@ -40,4 +40,19 @@ void resolve(const pool_view& pool, const resolve_input& in, resolve_output& out
   throw std::invalid_argument("no pool to resolve in");
 }
 
+std::optional<slot_id> admit_ahead(const pool_view& pool, token_id token, std::int32_t& lost) {
+  if (pool.kind != pool_kind::lru) throw std::invalid_argument("rows are fetched ahead into LRU pools only");
+  slot_id& slot = pool.slot_of[static_cast<std::size_t>(token)];
+  if (slot != absent) return std::nullopt;
+  const bool full = pool.header->used == pool.token_of.size();
+  lru_policy lru(pool);
+  const std::optional<slot_id> place = lru.admit_ahead();
+  lost += lru.ahead_of_step().lost;
+  if (!place) return std::nullopt;
+  if (full) pool.slot_of[static_cast<std::size_t>(pool.token_of[*place])] = absent;
+  pool.token_of[*place] = token;
+  slot = *place;
+  return place;
+}
+
 }  // namespace ess

@@ -17,6 +17,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "ess_core/base/random.h"
@@ -66,16 +67,30 @@ struct resolve_input {
   std::uint64_t first_draw = 0;
 };
 
+// Rows fetched ahead (prefetch): how many a step asked for, each counted once; how many left before anybody
+// asked.
+struct ahead_rows {
+  std::int32_t used = 0;
+  std::int32_t lost = 0;
+};
+
 struct resolve_output {
   std::span<row_location> locations;  // [query tokens][top_k]
   std::span<row_miss> misses;         // room for every selected id
   std::int32_t asked = 0;             // distinct rows
   std::int32_t missed = 0;            // entries of `misses`
+  ahead_rows ahead = {};              // the step before this one's prefetch may have lost some too
 };
 
 // Empties the pool, whatever its memory holds.
 void reset(const pool_view& pool);
 // Throws std::invalid_argument where there is no pool.
 void resolve(const pool_view& pool, const resolve_input& in, resolve_output& out);
+
+// Between steps, LRU only: a slot for a row that is fetched ahead. In a full pool the row used longest ago
+// leaves for it and leaves it its place in the order, so the newcomer goes first if nobody asks for it; none
+// leaves that the last step used or that came since. Nothing if the pool has the row, or no place. `lost`
+// counts rows fetched ahead before that leave unasked.
+[[nodiscard]] std::optional<slot_id> admit_ahead(const pool_view& pool, token_id token, std::int32_t& lost);
 
 }  // namespace ess

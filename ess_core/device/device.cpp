@@ -131,6 +131,8 @@ byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
       return {m.layers * l.host_rows * l.host_row_pitch};
     case buffer_id::pool:
       return {pool_offset(l, m.layers)};
+    case buffer_id::candidates:
+      return {m.layers * std::int64_t{l.shape.seats} * l.prefetch_rows * 4};
     case buffer_id::locations:
       return {lanes * m.top_k * 4};
     case buffer_id::misses:
@@ -166,12 +168,12 @@ std::vector<memory_item> memory_items(const memory_layout& l) {
   const auto bytes = [&](buffer_id buffer) { return buffer_bytes(l, buffer); };
   byte_count activations = scratch_bytes(l);
   for (const buffer_id buffer :
-       {buffer_id::seats,         buffer_id::hidden,        buffer_id::draft_input,   buffer_id::q_resid,
-        buffer_id::index_query,   buffer_id::index_weight,  buffer_id::index_key_new, buffer_id::scores,
-        buffer_id::selected,      buffer_id::query,         buffer_id::latent_new,    buffer_id::locations,
-        buffer_id::misses,        buffer_id::counters,      buffer_id::attention,     buffer_id::lse,
-        buffer_id::router_scores, buffer_id::expert_choice, buffer_id::expert_starts, buffer_id::expert_rows,
-        buffer_id::expert_input,  buffer_id::expert_output}) {
+       {buffer_id::seats,       buffer_id::hidden,        buffer_id::draft_input,   buffer_id::q_resid,
+        buffer_id::index_query, buffer_id::index_weight,  buffer_id::index_key_new, buffer_id::scores,
+        buffer_id::selected,    buffer_id::query,         buffer_id::latent_new,    buffer_id::candidates,
+        buffer_id::locations,   buffer_id::misses,        buffer_id::counters,      buffer_id::attention,
+        buffer_id::lse,         buffer_id::router_scores, buffer_id::expert_choice, buffer_id::expert_starts,
+        buffer_id::expert_rows, buffer_id::expert_input,  buffer_id::expert_output}) {
     activations += bytes(buffer);
   }
   return {{"weights", memory_tier::device, l.weights},

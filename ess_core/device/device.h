@@ -49,6 +49,7 @@ struct memory_layout {
   std::int64_t host_rows = 0;       // per layer
   std::int32_t host_row_pitch = 0;  // bytes from one host row to the next, >= row
   std::int64_t map_tokens = 0;      // per layer; tokens that the pools' maps cover
+  std::int32_t prefetch_rows = 0;   // per seat and layer
   pool_kind pool = pool_kind::none;
   // Pools of layers may differ in size: a layer has weight / one_weight times the rows that `device_rows`,
   // here and in a seat, name, rounded down. Empty: all layers alike.
@@ -93,14 +94,17 @@ struct row_place {
 [[nodiscard]] row_place place_of(const memory_layout& layout, const seat_state& seat, std::int32_t layer,
                                  row_location location);
 
-// Per layer and seat, of one step. asked = hits + misses counts distinct rows; rows_in and rows_out crossed
-// the link.
+// Per layer and seat, of one step. asked = hits + misses counts distinct rows; rows_in, rows_out and ahead_in
+// crossed the link.
 struct row_counters {
   std::int32_t asked = 0;
   std::int32_t hits = 0;
   std::int32_t misses = 0;
   std::int32_t rows_in = 0;
   std::int32_t rows_out = 0;
+  std::int32_t ahead_in = 0;    // fetched ahead
+  std::int32_t ahead_used = 0;  // fetched ahead in an earlier step, asked for in this one for the first time
+  std::int32_t ahead_lost = 0;  // fetched ahead, left without having been asked for
 };
 
 struct op_timing {

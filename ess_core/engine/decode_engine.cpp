@@ -36,6 +36,18 @@ void check(const row_counters& c, bool by_location, std::int32_t layer, std::int
 
 }  // namespace
 
+row_totals& row_totals::operator+=(const row_totals& other) {
+  asked += other.asked;
+  hits += other.hits;
+  misses += other.misses;
+  rows_in += other.rows_in;
+  rows_out += other.rows_out;
+  ahead_in += other.ahead_in;
+  ahead_used += other.ahead_used;
+  ahead_lost += other.ahead_lost;
+  return *this;
+}
+
 decode_engine::decode_engine(device& on, const cache_system& system, prefill_source& prefill,
                              const engine_options& options)
     : device_(on),
@@ -170,11 +182,8 @@ void decode_engine::count_rows(step_report& report) {
             union_size(std::span(ids).subspan(static_cast<std::size_t>(layer) * width, width)));
       }
       check(c, by_location, layer, i);
-      report.rows.asked += c.asked;
-      report.rows.hits += c.hits;
-      report.rows.misses += c.misses;
-      report.rows.rows_in += c.rows_in;
-      report.rows.rows_out += c.rows_out;
+      report.rows +=
+          {c.asked, c.hits, c.misses, c.rows_in, c.rows_out, c.ahead_in, c.ahead_used, c.ahead_lost};
     }
     follow(selected_shape(), ids, states_[static_cast<std::size_t>(i)].kept, s.last_kept, overlap);
   }

@@ -65,6 +65,11 @@ struct row_totals {
   std::int64_t misses = 0;
   std::int64_t rows_in = 0;
   std::int64_t rows_out = 0;
+  std::int64_t ahead_in = 0;  // see row_counters
+  std::int64_t ahead_used = 0;
+  std::int64_t ahead_lost = 0;
+
+  row_totals& operator+=(const row_totals& other);
 };
 
 struct step_report {

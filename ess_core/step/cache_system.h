@@ -46,6 +46,8 @@ class cache_system {
   [[nodiscard]] bool has_pool() const { return pool() != pool_kind::none; }
   // By layer: how large its pool is beside those of the others, in parts of `one_weight`; empty: all alike.
   [[nodiscard]] virtual std::vector<std::uint32_t> layer_weights(const model_dims&) const { return {}; }
+  // Rows a request and layer that a step may fetch ahead.
+  [[nodiscard]] virtual std::int32_t prefetch_rows() const { return 0; }
   // Tokens that the pool's map of a request covers; 0 without a map.
   [[nodiscard]] std::int64_t map_tokens(token_id final_tokens) const {
     return footprint_of(pool()).map_entries_per_token > 0 ? whole_pages(final_tokens) : 0;
@@ -58,6 +60,9 @@ class cache_system {
   virtual void store_new_row(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
   virtual void write_back(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
   virtual void fetch(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
+  // What may be asked for in the next step, and to fetch it while the link is idle.
+  virtual void select_ahead(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
+  virtual void fetch_ahead(program_builder&, std::int32_t /*layer*/, batch_slice) const {}
 };
 
 }  // namespace ess

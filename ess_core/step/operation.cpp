@@ -7,18 +7,19 @@ namespace ess {
 namespace {
 
 constexpr std::array<std::string_view, op_kind_count> op_names = {
-    "project_index", "append_key",   "score_keys",  "select_topk", "project_attention",
-    "resolve",       "read_back",    "append_row",  "write_back",  "fetch",
-    "fetch_by_call", "stream_layer", "attend",      "merge",       "output",
-    "feed_forward",  "route",        "dispatch",    "experts",     "combine",
-    "draft",         "fill_pool",    "take_landed", "store_landed"};
+    "project_index", "append_key",   "score_keys", "select_topk", "project_attention",
+    "resolve",       "read_back",    "append_row", "write_back",  "fetch",
+    "fetch_by_call", "stream_layer", "attend",     "merge",       "output",
+    "feed_forward",  "route",        "dispatch",   "experts",     "combine",
+    "draft",         "select_next",  "prefetch",   "fill_pool",   "take_landed",
+    "store_landed"};
 
-constexpr std::array<std::string_view, 28> buffer_names = {
-    "seats",         "hidden",      "draft_input",  "q_resid",      "index_query",   "index_weight",
-    "index_key_new", "index_keys",  "scores",       "selected",     "query",         "latent_new",
-    "latents",       "staging",     "landing",      "host_latents", "pool",          "locations",
-    "misses",        "counters",    "attention",    "lse",          "router_scores", "expert_choice",
-    "expert_starts", "expert_rows", "expert_input", "expert_output"};
+constexpr std::array<std::string_view, 29> buffer_names = {
+    "seats",         "hidden",        "draft_input", "q_resid",      "index_query",  "index_weight",
+    "index_key_new", "index_keys",    "scores",      "selected",     "query",        "latent_new",
+    "latents",       "staging",       "landing",     "host_latents", "pool",         "candidates",
+    "locations",     "misses",        "counters",    "attention",    "lse",          "router_scores",
+    "expert_choice", "expert_starts", "expert_rows", "expert_input", "expert_output"};
 static_assert(static_cast<int>(buffer_id::expert_output) + 1 == static_cast<int>(buffer_names.size()));
 
 bool overlap(batch_slice a, batch_slice b) {
@@ -45,6 +46,7 @@ struct access_list {
       case buffer_id::index_keys:
       case buffer_id::selected:
       case buffer_id::latent_new:
+      case buffer_id::candidates:
       case buffer_id::landing:
       case buffer_id::host_latents:
       case buffer_id::pool:
@@ -79,6 +81,7 @@ bool crosses_link(op_kind kind) {
     case op_kind::fetch:
     case op_kind::fetch_by_call:
     case op_kind::stream_layer:
+    case op_kind::prefetch:
     case op_kind::fill_pool:
     case op_kind::store_landed:
       return true;
@@ -135,6 +138,13 @@ std::vector<access> accesses_of(const operation& op, std::int32_t latent_copies)
     case op_kind::fetch_by_call:
       a.read(misses), a.read(host_latents, op.part), a.write(latents, row_part::incoming);
       a.write(staging, row_part::incoming), a.write(counters);
+      break;
+    case op_kind::select_next:
+      a.read(scores), a.read(selected), a.write(candidates);
+      break;
+    case op_kind::prefetch:
+      a.read(candidates), a.read(host_latents, row_part::resident), a.write(pool);
+      a.write(latents, row_part::others), a.write(counters);
       break;
     case op_kind::fill_pool:
       a.read(pool), a.read(host_latents, row_part::resident), a.write(latents), a.write(counters);

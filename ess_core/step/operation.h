@@ -31,9 +31,11 @@ enum class op_kind : std::uint8_t {
   experts,            // grouped expert feed-forward
   combine,            // expert outputs -> back, weighed, summed by expert id, added to hidden
   draft,              // hidden and the next token's embedding, both normalised -> input of a draft layer
-  fill_pool,          // rows of all slots of a pool: one gather over the link
-  take_landed,        // the same from the landing area, within the device
-  store_landed,       // a request's landed rows -> host store, one bulk copy over the link
+  select_next,        // scores -> ids ranked just below the cut, best first: what may be asked for next
+  prefetch,      // rows of those ids that the pool lacks, over the link for as long as nobody else wants it
+  fill_pool,     // rows of all slots of a pool: one gather over the link
+  take_landed,   // the same from the landing area, within the device
+  store_landed,  // a request's landed rows -> host store, one bulk copy over the link
 };
 inline constexpr int op_kind_count = static_cast<int>(op_kind::store_landed) + 1;
 
@@ -60,6 +62,7 @@ enum class buffer_id : std::uint8_t {
   landing,        // [L][landing rows][row] packed: where the cache of a request arrives on the device
   host_latents,   // [L][host rows][pitch] packed, host tier
   pool,           // [L] maps, stamps and order of the sparse memory pool
+  candidates,     // [L][S][prefetch rows] token_id, -1 = padding at the end
   locations,      // [lanes][top_k] i32, see row_location
   misses,         // [S] list of {token, location}
   counters,       // [L][S] row_counters
@@ -86,9 +89,10 @@ struct batch_slice {
   friend bool operator==(batch_slice, batch_slice) = default;
 };
 
-// Rows fall into those that the device held when the step began and those that arrive during it. For
-// host_latents: rows stored by earlier steps, and the rows written back in this one.
-enum class row_part : std::uint8_t { resident = 1, incoming = 2, all = 3 };
+// Rows of a step fall into those that the device held when it began and those that arrive during it. For
+// host_latents: rows stored by earlier steps, and the rows written back in this one. Others: rows of a pool
+// that the step does not use.
+enum class row_part : std::uint8_t { resident = 1, incoming = 2, all = 3, others = 4 };
 
 // How `attend` finds the row of the i-th selected token within its seat's extent.
 enum class row_addressing : std::uint8_t { by_token, by_location };

@@ -37,6 +37,8 @@ void layer_without_overlap(program_builder& b, const cache_system& system, std::
   system.write_back(b, layer, slice);
   system.fetch(b, layer, slice);
   b.pause();
+  system.select_ahead(b, layer, slice);
+  system.fetch_ahead(b, layer, slice);
   attend(b, system, layer, slice, row_part::all);
 }
 
@@ -50,9 +52,11 @@ void layer_with_dual_attention(program_builder& b, const cache_system& system, s
   system.resolve(b, layer, slice);
   system.fetch(b, layer, slice);
   b.pause();
+  system.select_ahead(b, layer, slice);
   b.add({.kind = op_kind::project_attention, .layer = layer, .slice = slice});
   system.store_new_row(b, layer, slice);
   system.write_back(b, layer, slice);
+  system.fetch_ahead(b, layer, slice);
   attend(b, system, layer, slice, row_part::resident);
   attend(b, system, layer, slice, row_part::incoming);
   b.add({.kind = op_kind::merge, .layer = layer, .slice = slice});
@@ -68,11 +72,13 @@ void layer_with_dual_batch_attention(program_builder& b, const cache_system& sys
     select_part(b, layer, half);
     system.resolve(b, layer, half);
     system.fetch(b, layer, half);
+    system.select_ahead(b, layer, half);
   }
   b.pause();
   b.add({.kind = op_kind::project_attention, .layer = layer, .slice = slice});
   system.store_new_row(b, layer, slice);
   system.write_back(b, layer, slice);
+  system.fetch_ahead(b, layer, slice);
   attend(b, system, layer, slice, row_part::resident);
   for (const batch_slice half : halves_of(slice)) attend(b, system, layer, half, row_part::incoming);
   b.add({.kind = op_kind::merge, .layer = layer, .slice = slice});

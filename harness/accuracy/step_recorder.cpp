@@ -95,7 +95,9 @@ void step_recorder::record(const ess::operation& op, lane_record& r) {
     case op_kind::experts:
       return record_experts(op, r);
     case op_kind::read_back:
-    case op_kind::draft:      // its result is the input that project_index finds
+    case op_kind::draft:        // its result is the input that project_index finds
+    case op_kind::select_next:  // decides what is moved, not what is computed
+    case op_kind::prefetch:
     case op_kind::fill_pool:  // this and the next are not of decode steps
     case op_kind::take_landed:
     case op_kind::store_landed:

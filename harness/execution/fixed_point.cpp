@@ -23,6 +23,7 @@ constexpr double link_late_limit = 0.02;
 struct step_samples {
   std::vector<double> exposed_us_per_layer, late_share, link_gb_per_s;
   std::vector<double> hit_rate, misses_over_topk, misses_per_layer, overlap, h2d_bytes, d2h_bytes, kept;
+  std::vector<double> prefetched, prefetch_useful, prefetch_wasted;  // rows a request and layer
   std::array<std::vector<double>, ess::op_kind_count> op_us;
   double harness_us = 0;  // between steps
   double step_us = 0;
@@ -35,7 +36,7 @@ struct step_samples {
     for (std::size_t kind = 0; kind < times.size(); ++kind) op_us[kind].push_back(times[kind]);
     exposed_us_per_layer.push_back(exposed_transfer(*r.program, r.timing).count() / model.layers);
     late_share.push_back(r.timing.link_late.count() / total);
-    const double in = static_cast<double>(r.rows.rows_in) * row;
+    const double in = static_cast<double>(r.rows.rows_in + r.rows.ahead_in) * row;
     const double out = static_cast<double>(r.rows.rows_out) * row;
     h2d_bytes.push_back(in);
     d2h_bytes.push_back(out);
@@ -44,6 +45,10 @@ struct step_samples {
     const double asked = static_cast<double>(r.rows.asked);
     hit_rate.push_back(static_cast<double>(r.rows.hits) / asked);
     misses_per_layer.push_back(static_cast<double>(r.rows.misses) / (r.active * model.layers));
+    const double requests = static_cast<double>(r.active) * model.layers;
+    prefetched.push_back(static_cast<double>(r.rows.ahead_in) / requests);
+    prefetch_useful.push_back(static_cast<double>(r.rows.ahead_used) / requests);
+    prefetch_wasted.push_back(static_cast<double>(r.rows.ahead_lost) / requests);
     misses_over_topk.push_back(misses_per_layer.back() / model.top_k);
     if (r.step_overlap) overlap.push_back(*r.step_overlap);
     const auto tokens = std::accumulate(r.kept.begin(), r.kept.end(), 0);
@@ -66,6 +71,11 @@ void put_rows(const planned_point& plan, const step_samples& s, attempt_record& 
     put(out, "hit_rate", s.hit_rate, "");
     put(out, "misses_over_topk", s.misses_over_topk, "");
     put(out, "misses_per_layer_step", s.misses_per_layer, "rows");
+  }
+  if (plan.system->prefetch_rows() > 0) {
+    put(out, "prefetched_per_layer_step", s.prefetched, "rows");
+    put(out, "prefetch_useful_per_layer_step", s.prefetch_useful, "rows");
+    put(out, "prefetch_wasted_per_layer_step", s.prefetch_wasted, "rows");
   }
 }
 

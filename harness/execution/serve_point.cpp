@@ -103,13 +103,18 @@ class replay {
   void put_rows(const Put& put_one) const {
     const double row = static_cast<double>(plan_.model.latent_row_bytes().value);
     const double steps = static_cast<double>(std::max<std::size_t>(1, step_us_.size()));
-    put_one("h2d_bytes_per_step", static_cast<double>(rows_.rows_in) * row / steps, "B");
+    put_one("h2d_bytes_per_step", static_cast<double>(rows_.rows_in + rows_.ahead_in) * row / steps, "B");
     put_one("d2h_bytes_per_step", static_cast<double>(rows_.rows_out) * row / steps, "B");
     if (rows_.asked == 0) return;
     put_one("hit_rate", static_cast<double>(rows_.hits) / static_cast<double>(rows_.asked), "");
     const double requests = std::accumulate(active_.begin(), active_.end(), 0.0) * plan_.model.layers;
     const double misses = static_cast<double>(rows_.misses) / requests;
     put_one("misses_per_layer_step", misses, "rows");
+    if (plan_.system->prefetch_rows() > 0) {
+      put_one("prefetched_per_layer_step", static_cast<double>(rows_.ahead_in) / requests, "rows");
+      put_one("prefetch_useful_per_layer_step", static_cast<double>(rows_.ahead_used) / requests, "rows");
+      put_one("prefetch_wasted_per_layer_step", static_cast<double>(rows_.ahead_lost) / requests, "rows");
+    }
     put_one("misses_over_topk", misses / plan_.model.top_k, "");
     if (overlap_steps_ > 0) put_one("step_overlap", overlap_sum_ / overlap_steps_, "");
   }
@@ -149,11 +154,7 @@ class replay {
     finished_ += report.finished.size();
     step_us_.push_back(report.timing.total.count());
     active_.push_back(report.active);
-    rows_.asked += report.rows.asked;
-    rows_.hits += report.rows.hits;
-    rows_.misses += report.rows.misses;
-    rows_.rows_in += report.rows.rows_in;
-    rows_.rows_out += report.rows.rows_out;
+    rows_ += report.rows;
     if (report.step_overlap) {
       overlap_sum_ += *report.step_overlap;
       ++overlap_steps_;

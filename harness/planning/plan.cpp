@@ -54,7 +54,8 @@ std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
                           {.pool_rows = s.pool_rows.value_or(0),
                            .sparse_ratio = s.sparse_ratio.value_or(0.2),
                            .pool_weights = workloads::parse_number_list(s.pool_weights).value(),
-                           .policy = ess::parse_pool_kind(workloads::to_string(s.policy)).value()});
+                           .policy = ess::parse_pool_kind(workloads::to_string(s.policy)).value(),
+                           .prefetch_rows = s.prefetch_rows});
 }
 
 ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
@@ -73,7 +74,6 @@ ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
 
 // Mechanisms that the field table knows and this version does not run yet.
 std::string missing_mechanism(const settings& s, const ess::model_dims& model) {
-  if (s.prefetch_rows > 0) return "prefetch_rows is not in this version; use 0";
   if (model.has_moe_layers() && (s.cluster.ep > 1 || s.model.ep_slice > 1)) {
     return fmt::format(
         "the mixture of experts runs on one device in this version; cluster.ep = 0 and model.ep_slice = 1 "

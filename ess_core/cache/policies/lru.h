@@ -4,7 +4,15 @@
 // last use; entries that a slot's stamp does not point to are superseded. The victim is the first entry of
 // the log that is not. When the log is full, superseded entries are squeezed out, which frees C places at
 // least. So a use writes one stamp and appends one entry, where a linked list would touch four neighbours.
+//
+// A row fetched ahead takes the slot and the place in the order of the row that leaves for it, so that it
+// goes first if nobody asks; its stamp is marked until somebody does. Between steps the header's `hand`
+// counts the rows that may leave so, none of which the last step used, and `step` is the entry of the log to
+// go on at.
 #pragma once
+
+#include <optional>
+#include <utility>
 
 #include "ess_core/cache/sparse_pool.h"
 
@@ -12,41 +20,75 @@ namespace ess {
 
 class lru_policy {
  public:
-  lru_policy(const pool_view& pool, const resolve_input&)
+  explicit lru_policy(const pool_view& pool)
       : header_(*pool.header),
         stamp_(pool.stamp.data()),
         log_(pool.order.data()),
-        room_(static_cast<std::uint32_t>(pool.order.size())) {}
+        room_(static_cast<std::uint32_t>(pool.order.size())),
+        capacity_(static_cast<std::uint32_t>(pool.stamp.size())) {}
+  lru_policy(const pool_view& pool, const resolve_input&) : lru_policy(pool) {}
 
   void forget(slot_id) {}  // the next row there supersedes its entry
   bool touch(slot_id slot) {
-    const bool first = stamp_[slot] != in_use;
-    stamp_[slot] = in_use;
-    return first;
+    const std::uint32_t stamp = std::exchange(stamp_[slot], in_use);
+    if (stamp == in_use) return false;
+    ahead_.used += stamp / ahead;
+    ++in_step_;
+    return true;
   }
   slot_id victim() {
     while (superseded(header_.begin)) ++header_.begin;
-    return log_[header_.begin++];
+    const slot_id slot = log_[header_.begin++];
+    ahead_.lost += stamp_[slot] / ahead;
+    return slot;
   }
-  void admit(slot_id slot) { use(slot); }
-  void use(slot_id slot) {
-    if (header_.end == room_) squeeze();
-    stamp_[slot] = header_.end;
-    log_[header_.end++] = slot;
+  void admit(slot_id slot) {
+    use(slot);
+    ++in_step_;
+  }
+  void use(slot_id slot) { append(slot, 0); }
+  void end_step() {
+    header_.hand = static_cast<slot_id>(header_.used - in_step_);
+    header_.step = header_.begin;
+  }
+  // Of the rows fetched ahead, those that this step asked for or gave up unasked.
+  [[nodiscard]] ahead_rows ahead_of_step() const { return ahead_; }
+
+  // Between steps: the slot for a row that comes ahead; none if all others are in use.
+  std::optional<slot_id> admit_ahead() {
+    if (header_.used < capacity_) {
+      const slot_id slot = header_.used++;
+      append(slot, ahead);
+      return slot;
+    }
+    if (header_.hand == 0) return std::nullopt;
+    --header_.hand;
+    while (superseded(header_.step)) ++header_.step;
+    const slot_id slot = log_[header_.step++];
+    ahead_.lost += stamp_[slot] / ahead;
+    stamp_[slot] |= ahead;
+    return slot;
   }
 
  private:
-  static constexpr std::uint32_t in_use = 0xffffffff;  // hit, and not yet in the log again
+  static constexpr std::uint32_t ahead = 0x8000'0000;   // marks a stamp
+  static constexpr std::uint32_t in_use = 0x7fff'ffff;  // hit, and not yet in the log again
 
-  [[nodiscard]] bool superseded(std::uint32_t entry) const { return stamp_[log_[entry]] != entry; }
+  [[nodiscard]] bool superseded(std::uint32_t entry) const { return (stamp_[log_[entry]] & ~ahead) != entry; }
+
+  void append(slot_id slot, std::uint32_t mark) {
+    if (header_.end == room_) squeeze();
+    stamp_[slot] = header_.end | mark;
+    log_[header_.end++] = slot;
+  }
 
   void squeeze() {
     std::uint32_t to = 0;
     for (std::uint32_t from = header_.begin; from < header_.end; ++from) {
       const slot_id slot = log_[from];
-      const bool keep = stamp_[slot] == from;
+      const bool keep = !superseded(from);
       log_[to] = slot;
-      stamp_[slot] = keep ? to : stamp_[slot];
+      stamp_[slot] = keep ? to | (stamp_[slot] & ahead) : stamp_[slot];
       to += keep ? 1 : 0;
     }
     header_.begin = 0;
@@ -57,6 +99,9 @@ class lru_policy {
   std::uint32_t* stamp_;
   slot_id* log_;
   std::uint32_t room_;
+  std::uint32_t capacity_;
+  std::uint32_t in_step_ = 0;  // distinct rows
+  ahead_rows ahead_;
 };
 
 }  // namespace ess

@@ -19,6 +19,8 @@ class stamped_policy {
   }
   void admit(slot_id slot) { stamp_[slot] = now_ + 1; }
   void use(slot_id) {}
+  void end_step() {}
+  [[nodiscard]] ahead_rows ahead_of_step() const { return {}; }
 
  protected:
   [[nodiscard]] bool in_use(slot_id slot) const { return stamp_[slot] >= now_; }

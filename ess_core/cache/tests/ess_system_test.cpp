@@ -66,6 +66,22 @@ TEST(ess_system, two_micro_batches_take_turns_and_the_link_runs_under_the_other)
   EXPECT_EQ(attention->slice, (batch_slice{0, 2}));
 }
 
+// What comes ahead may come while the rows of the step are attended.
+TEST(ess_system, prefetch_waits_for_candidates_and_delays_no_attention) {
+  const ess_system system({.prefetch_rows = 8});
+  for (const overlap_kind overlap : all_overlaps) {
+    const step_program p = build_decode_step(tiny(), {.seats = 2}, system, {.kind = overlap});
+    EXPECT_TRUE(validate(p).empty()) << to_string(overlap);
+    for (const operation& op : p.operations) {
+      for (const std::int32_t wait : op.waits) {
+        const operation& awaited = p.operations[static_cast<std::size_t>(wait)];
+        EXPECT_FALSE(awaited.kind == op_kind::prefetch && awaited.layer == op.layer) << to_string(op.kind);
+      }
+    }
+  }
+  EXPECT_THROW(ess_system({.policy = pool_kind::clock, .prefetch_rows = 8}), std::invalid_argument);
+}
+
 TEST(overlap, layers_with_many_misses_take_dual_batch_attention) {
   using enum overlap_kind;
   EXPECT_EQ(overlap_by_misses(std::vector<double>{3, 20, 5}, 5), (std::vector{da, dba, dba}));

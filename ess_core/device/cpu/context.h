@@ -9,6 +9,7 @@
 #include "ess_core/cache/sparse_pool.h"
 #include "ess_core/device/cpu/arena.h"
 #include "ess_core/device/cpu/link.h"
+#include "ess_core/device/cpu/stream_executor.h"
 #include "ess_core/device/cpu/weights.h"
 #include "ess_core/device/cpu/worker_team.h"
 #include "ess_core/device/device.h"
@@ -32,6 +33,7 @@ struct context {
   std::vector<std::int64_t> first_pool_byte;     // [layers]
   worker_team& team;
   paced_link link;
+  upcoming next_on_link;  // after the operation that the copy stream is at
 
   [[nodiscard]] const model_dims& model() const { return layout.model; }
   [[nodiscard]] std::int32_t queries() const { return layout.shape.query_tokens; }
@@ -115,6 +117,10 @@ struct context {
   }
 
   [[nodiscard]] pool_view pool(const seat_state& seat, std::int32_t layer) const;
+  [[nodiscard]] token_id* candidates(std::int32_t seat, std::int32_t layer) const {
+    return at<token_id>(buffer_id::candidates,
+                        (std::int64_t{layer} * layout.shape.seats + seat) * layout.prefetch_rows);
+  }
 
   // Calls work(seat index, thread) for the seats of a slice, work(lane, thread) for its lanes.
   template <class Work>
@@ -147,6 +153,7 @@ void select_topk(context& c, const operation& op);
 void resolve_rows(context& c, const operation& op);
 void attend_rows(context& c, const operation& op);
 void merge_parts(context& c, const operation& op);
+void select_next(context& c, const operation& op);
 
 void read_back(context& c, const operation& op);
 void append_row(context& c, const operation& op);
@@ -154,6 +161,7 @@ void write_back(context& c, const operation& op);
 void fetch(context& c, const operation& op);
 void fetch_by_call(context& c, const operation& op);
 void stream_layer(context& c, const operation& op);
+void prefetch(context& c, const operation& op);
 void fill_pool(context& c, const operation& op);
 void take_landed(context& c, const operation& op);
 void store_landed(context& c, const operation& op);

@@ -66,6 +66,10 @@ handler handler_of(op_kind kind) {
       return combine;
     case op_kind::draft:
       return draft;
+    case op_kind::select_next:
+      return select_next;
+    case op_kind::prefetch:
+      return prefetch;
     case op_kind::fill_pool:
       return fill_pool;
     case op_kind::take_landed:
@@ -93,11 +97,16 @@ bool has_weights_for(const model_dims& model, const operation& op) {
   }
 }
 
+// Ids of the larger selection, then what selecting needs.
+std::size_t select_next_scratch_bytes(const memory_layout& l) {
+  const auto ids = static_cast<std::size_t>(l.model.top_k + l.prefetch_rows) * sizeof(token_id);
+  return (ids + 63) / 64 * 64 + select_topk_scratch_bytes(l.max_context);
+}
+
 std::size_t thread_scratch_bytes(const memory_layout& l) {
   const model_dims& m = l.model;
   const std::size_t pointers = (static_cast<std::size_t>(m.top_k) * sizeof(void*) + 63) / 64 * 64;
-  return std::max({pointers + attend_scratch_bytes(m.heads, m.kv_lora, m.rope),
-                   select_topk_scratch_bytes(l.max_context),
+  return std::max({pointers + attend_scratch_bytes(m.heads, m.kv_lora, m.rope), select_next_scratch_bytes(l),
                    m.has_moe_layers() ? choose_experts_scratch_bytes(m.moe) : 0});
 }
 
@@ -211,7 +220,8 @@ class cpu_device final : public device {
       }
     }
     context_->link.begin_step(after ? link_settings{} : options_.link);
-    const auto execute = [this](const operation& op) {
+    const auto execute = [this](const operation& op, const upcoming& next) {
+      if (op.stream == stream_id::copy) context_->next_on_link = next;
       const nvtx::scoped_range range(ess::to_string(op.kind),
                                      nvtx::attached() ? payload_of(*context_, op) : nvtx::payload{});
       handler_of(op.kind)(*context_, op);

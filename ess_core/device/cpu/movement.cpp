@@ -128,6 +128,34 @@ void fetch(context& c, const operation& op) {
   c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
 }
 
+// The best candidates of all seats first; in small pieces, so that whoever wants the link waits for one at
+// most.
+void prefetch(context& c, const operation& op) {
+  constexpr std::int64_t piece = 8;
+  auto start = paced_link::clock::now();
+  std::int64_t rows = 0;
+  for (std::int32_t rank = 0; rank < c.layout.prefetch_rows; ++rank) {
+    for (std::int32_t i = op.slice.first; i < op.slice.first + op.slice.count; ++i) {
+      if (rows == 0 && c.next_on_link.is_due()) return;
+      const seat_state& seat = c.seat(i);
+      const token_id token = c.candidates(i, op.layer)[rank];
+      if (token < 0 || token >= seat.position) continue;  // the step's own rows are not in the host store yet
+      row_counters& counters = c.counters(i, op.layer);
+      const auto slot = admit_ahead(c.pool(seat, op.layer), token, counters.ahead_lost);
+      if (!slot) continue;
+      std::memcpy(c.row_at(seat, op.layer, *slot),
+                  c.host_rows(seat, op.layer) + std::int64_t{token} * c.layout.host_row_pitch,
+                  static_cast<std::size_t>(c.row_bytes()));
+      ++counters.ahead_in;
+      if (++rows < piece) continue;
+      c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
+      start = paced_link::clock::now();
+      rows = 0;
+    }
+  }
+  if (rows > 0) c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
+}
+
 void fill_pool(context& c, const operation& op) {
   const auto start = paced_link::clock::now();
   std::int64_t rows = 0;

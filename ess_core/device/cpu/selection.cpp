@@ -126,6 +126,34 @@ void select_topk(context& c, const operation& op) {
   });
 }
 
+// By the scores of the last query token, as the next step's selection will most resemble its own. Of equal
+// scores the smaller id comes first.
+void select_next(context& c, const operation& op) {
+  const std::int32_t top_k = c.model().top_k;
+  const std::int32_t wanted = top_k + c.layout.prefetch_rows;
+  const std::size_t ids_bytes = (static_cast<std::size_t>(wanted) * sizeof(token_id) + 63) / 64 * 64;
+  c.for_each_seat(op.slice, [&](std::int32_t index, int thread) {
+    const std::int64_t lane = (std::int64_t{index} + 1) * c.queries() - 1;
+    const float* scores = c.at<float>(buffer_id::scores, lane * c.layout.max_context);
+    std::byte* scratch = c.thread_scratch[static_cast<std::size_t>(thread)].data();
+    auto* more = reinterpret_cast<token_id*>(scratch);
+    select_topk({.scores = scores,
+                 .n = c.position_of_lane(lane) + 1,
+                 .k = wanted,
+                 .ids = more,
+                 .scratch = scratch + ids_bytes});
+    token_id* out = c.candidates(index, op.layer);
+    const auto end = std::find(more, more + wanted, -1);
+    const token_id* selected = c.selected(lane, op.layer);
+    token_id* const last =
+        std::set_difference(more, end, selected, std::find(selected, selected + top_k, -1), out);
+    std::sort(out, last, [&](token_id a, token_id b) {
+      return scores[a] > scores[b] || (scores[a] == scores[b] && a < b);
+    });
+    std::fill(last, out + c.layout.prefetch_rows, -1);
+  });
+}
+
 void resolve_rows(context& c, const operation& op) {
   const auto ids = static_cast<std::size_t>(c.queries()) * static_cast<std::size_t>(c.model().top_k);
   c.for_each_seat(op.slice, [&](std::int32_t index, int) {
@@ -134,7 +162,11 @@ void resolve_rows(context& c, const operation& op) {
                        .misses = {c.misses(index), static_cast<std::size_t>(c.misses_per_seat())}};
     resolve_seat(c, index, op.layer, out);
     c.miss_count(index) = out.missed;
-    c.counters(index, op.layer) = {.asked = out.asked, .hits = out.asked - out.missed, .misses = out.missed};
+    c.counters(index, op.layer) = {.asked = out.asked,
+                                   .hits = out.asked - out.missed,
+                                   .misses = out.missed,
+                                   .ahead_used = out.ahead.used,
+                                   .ahead_lost = out.ahead.lost};
   });
 }
 

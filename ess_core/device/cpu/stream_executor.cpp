@@ -1,5 +1,6 @@
 #include "ess_core/device/cpu/stream_executor.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <exception>
@@ -19,11 +20,26 @@ constexpr std::chrono::microseconds poll_for{20};
 
 }  // namespace
 
+bool upcoming::is_due() const {
+  const auto has_ended = [&](std::size_t i) { return done_[i].load(std::memory_order_acquire) != 0; };
+  const auto& all = program_->operations;
+  const stream_id own = all[index_].stream;
+  for (std::size_t i = index_ + 1; i < all.size(); ++i) {
+    if (all[i].stream != own) continue;
+    return std::ranges::all_of(all[i].waits,
+                               [&](std::int32_t wait) { return has_ended(static_cast<std::size_t>(wait)); });
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].stream != own && !has_ended(i)) return false;
+  }
+  return true;
+}
+
 struct stream_executor::state {
   // One step.
   struct job {
     const step_program& program;
-    const std::function<void(const operation&)>& execute;
+    const execute_one& execute;
     const device::probe& after;
     clock::time_point begin;
     step_timing timing;
@@ -32,7 +48,7 @@ struct stream_executor::state {
     std::exception_ptr error;
     std::mutex mutex;  // error, and calls of `after`
 
-    job(const step_program& p, const std::function<void(const operation&)>& e, const device::probe& a)
+    job(const step_program& p, const execute_one& e, const device::probe& a)
         : program(p), execute(e), after(a), begin(clock::now()), done(p.operations.size()) {
       timing.operations.resize(p.operations.size());
     }
@@ -44,15 +60,16 @@ struct stream_executor::state {
         for (const std::int32_t wait : op.waits) {
           polling_wait(done[static_cast<std::size_t>(wait)], 0u, poll_for);
         }
-        if (!failed) run_one(op, timing.operations[i]);
+        if (!failed) run_one(i, timing.operations[i]);
         done[i].store(1, std::memory_order_release);
         done[i].notify_all();
       }
     }
 
-    void run_one(const operation& op, op_timing& time) try {
+    void run_one(std::size_t index, op_timing& time) try {
+      const operation& op = program.operations[index];
       time.start = clock::now() - begin;
-      execute(op);
+      execute(op, upcoming(program, done, index));
       time.end = clock::now() - begin;
       if (!after) return;
       const std::scoped_lock lock(mutex);
@@ -90,8 +107,7 @@ stream_executor::~stream_executor() {
   state_->copy_thread.join();
 }
 
-step_timing stream_executor::run(const step_program& program,
-                                 const std::function<void(const operation&)>& execute,
+step_timing stream_executor::run(const step_program& program, const execute_one& execute,
                                  const device::probe& after) {
   state::job job(program, execute, after);
   state_->current = &job;

@@ -44,6 +44,7 @@ std::vector<named_scenario> all_scenarios() {
     add(with_depths(fmt::format("{}_two_batches", system), {.system = system, .overlap = turns}));
   add(with_depths("ess_uneven_layers",
                   {.ess = {.sparse_ratio = 0.25, .pool_weights = {0.3, 1.9, 0.7, 1.1}}, .overlap = turns}));
+  add(with_depths("ess_prefetch", {.ess = {.sparse_ratio = 0.25, .prefetch_rows = 16}}));
   add(with_depths("ess_arbitrary_start", {.warm_up = warm_up_kind::arbitrary}));
   for (const auto system : system_names())
     add(with_depths(fmt::format("{}_via_device", system),
@@ -76,6 +77,7 @@ TEST_P(decoding, equals_decoding_alone_bit_for_bit) {
   const served got = serve(GetParam().what, mixed_requests());
   EXPECT_EQ(got.hidden, decoded_alone(GetParam().what.preset));
   EXPECT_EQ(got.rows.hits + got.rows.misses, got.rows.asked);
+  EXPECT_EQ(got.rows.ahead_in > 0, GetParam().what.ess.prefetch_rows > 0);
   EXPECT_GT(got.steps, tokens_of(got.hidden) / (4 * GetParam().what.query_tokens));
 }
 

@@ -166,11 +166,7 @@ served serve(const scenario& what, const std::vector<request>& requests) {
     const step_report report = f.engine->step();
     record(f, report, out.hidden);
     poisoner(f, report).run();
-    out.rows.asked += report.rows.asked;
-    out.rows.hits += report.rows.hits;
-    out.rows.misses += report.rows.misses;
-    out.rows.rows_in += report.rows.rows_in;
-    out.rows.rows_out += report.rows.rows_out;
+    out.rows += report.rows;
     ++out.steps;
   }
   return out;

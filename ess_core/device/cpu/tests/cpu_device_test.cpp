@@ -44,9 +44,7 @@ trace run(const run_options& o) {
   trace out;
   for (token_id s = 0; s < steps; ++s) {
     const step_report report = engine.step();
-    out.rows.asked += report.rows.asked;
-    out.rows.misses += report.rows.misses;
-    out.rows.rows_in += report.rows.rows_in;
+    out.rows += report.rows;
     out.hidden.emplace_back(static_cast<std::size_t>(o.batch * model.hidden));
     device->read(buffer_id::hidden, 0, std::as_writable_bytes(std::span(out.hidden.back())));
     out.selected.emplace_back(static_cast<std::size_t>(model.layers * o.batch * model.top_k));
@@ -162,6 +160,24 @@ TEST(cpu_device, reads_and_writes_stay_inside_their_buffer) {
   std::vector<std::byte> bytes(16);
   EXPECT_THROW(device->read(buffer_id::hidden, model.hidden * 4 - 8, bytes), std::out_of_range);
   EXPECT_THROW(device->write(buffer_id::hidden, -1, bytes), std::out_of_range);
+}
+
+// Rows ranked just below the cut come ahead; some of them are asked for next, so fewer are missed. Nothing
+// that is computed changes.
+TEST(cpu_device, rows_fetched_ahead_spare_misses_and_change_no_result) {
+  const ess_options pool{.sparse_ratio = 0.3};
+  ess_options ahead = pool;
+  ahead.prefetch_rows = 16;
+  const trace without = run({.system = "ess", .ess = pool});
+  const trace with = run({.system = "ess", .ess = ahead});
+  EXPECT_EQ(with.hidden, without.hidden);
+  EXPECT_EQ(with.selected, without.selected);
+  EXPECT_EQ(with.rows.rows_in, with.rows.misses);
+  EXPECT_EQ(without.rows.ahead_in, 0);
+  EXPECT_GT(with.rows.ahead_in, 0);
+  EXPECT_GT(with.rows.ahead_used, 0);
+  EXPECT_LE(with.rows.ahead_used + with.rows.ahead_lost, with.rows.ahead_in);
+  EXPECT_LT(with.rows.misses, without.rows.misses);
 }
 
 }  // namespace

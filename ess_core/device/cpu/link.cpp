@@ -33,12 +33,16 @@ std::chrono::nanoseconds paced_link::duration(const transfer& t) const {
       static_cast<std::int64_t>(static_cast<double>(t.bytes.value) / bytes_per_ns + calls_ns));
 }
 
-void paced_link::finish(clock::time_point start, const transfer& t) {
+void paced_link::finish(clock::time_point start, const transfer& t) { finish(start, t, wait_until); }
+
+void paced_link::finish_asleep(clock::time_point start, const transfer& t) { finish(start, t, sleep_until); }
+
+void paced_link::finish(clock::time_point start, const transfer& t, wait until) {
   if (!settings_.paced) return;
   const auto full = duration(t);
   const auto credit = std::min(late_, full);
   const auto deadline = start + (full - credit);
-  wait_until(deadline);
+  until(deadline);
   late_ = late_ - credit + (clock::now() - deadline);
 }
 

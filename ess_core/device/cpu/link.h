@@ -28,6 +28,8 @@ class paced_link {
   // absolute deadline: asleep until 40 us before it, then spinning. What it comes late is taken off the next
   // transfer.
   void finish(clock::time_point start, const transfer& t);
+  // The same, asleep all the time: for whoever only fills idle time, and must not take a core for that.
+  void finish_asleep(clock::time_point start, const transfer& t);
   // Lateness that no later transfer has made up for.
   [[nodiscard]] microseconds late() const { return late_; }
   // Starts a step with these settings and nothing to make up for.
@@ -37,6 +39,9 @@ class paced_link {
   }
 
  private:
+  using wait = void (*)(clock::time_point deadline);
+  void finish(clock::time_point start, const transfer& t, wait until);
+
   link_settings settings_;
   std::chrono::nanoseconds late_{};
 };

@@ -148,12 +148,12 @@ void prefetch(context& c, const operation& op) {
                   static_cast<std::size_t>(c.row_bytes()));
       ++counters.ahead_in;
       if (++rows < piece) continue;
-      c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
+      c.link.finish_asleep(start, {.bytes = {rows * c.row_bytes()}});
       start = paced_link::clock::now();
       rows = 0;
     }
   }
-  if (rows > 0) c.link.finish(start, {.bytes = {rows * c.row_bytes()}});
+  if (rows > 0) c.link.finish_asleep(start, {.bytes = {rows * c.row_bytes()}});
 }
 
 void fill_pool(context& c, const operation& op) {

@@ -38,9 +38,13 @@ ordered_json point_object(const loaded_point& of) {
   const attempt_record* last = of.last();
   ordered_json metrics = ordered_json::object();
   ordered_json accuracy = ordered_json::object();
+  ordered_json series = ordered_json::object();
   if (last != nullptr) {
     for (const auto& [name, value] : last->metrics) metrics[name] = metric_object(value);
     for (const auto& [name, value] : last->accuracy) accuracy[name] = finite_or_null(value);
+    for (const auto& [name, values] : last->series) {
+      for (const double value : values) series[name].push_back(finite_or_null(value));
+    }
   }
   return {{"system", of.point.system},
           {"device", of.point.device},
@@ -51,7 +55,8 @@ ordered_json point_object(const loaded_point& of) {
           {"settings", of.point.effective},
           {"requested_settings", of.point.requested},
           {"metrics", std::move(metrics)},
-          {"accuracy", std::move(accuracy)}};
+          {"accuracy", std::move(accuracy)},
+          {"series", std::move(series)}};
 }
 
 std::string csv_field(std::string_view text) {

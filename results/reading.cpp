@@ -115,6 +115,42 @@ void load_samples(connection& c, std::int64_t run_number, const attempts_by_numb
   }
 }
 
+void load_series(connection& c, std::int64_t run_number, const attempts_by_number& places, loaded_run& into) {
+  SQLite::Statement row(c.db(),
+                        of_run("t.attempt, t.name, t.value", "series t", "t.attempt, t.name, t.position"));
+  row.bind(1, run_number);
+  while (row.executeStep()) {
+    attempt_record& attempt = at(into, places, row.getColumn(0).getInt64());
+    attempt.series[row.getColumn(1).getString()].push_back(number_in(row.getColumn(2)));
+  }
+}
+
+timeline_operation operation_in(const connection& c, const nlohmann::json& of) try {
+  return {.kind = of.at(0).get<std::string>(),
+          .layer = of.at(1).get<int>(),
+          .first_seat = of.at(2).get<int>(),
+          .seats = of.at(3).get<int>(),
+          .stream = of.at(4).get<std::string>(),
+          .on_link = of.at(5).get<bool>(),
+          .start_us = of.at(6).get<double>(),
+          .end_us = of.at(7).get<double>()};
+} catch (const nlohmann::json::exception&) {
+  raise_unreadable(c, "operation of a timeline", of.dump());
+}
+
+void load_timelines(connection& c, std::int64_t run_number, const attempts_by_number& places,
+                    loaded_run& into) {
+  SQLite::Statement row(c.db(), of_run("t.attempt, t.operations_json", "timeline t", "t.attempt"));
+  row.bind(1, run_number);
+  while (row.executeStep()) {
+    attempt_record& attempt = at(into, places, row.getColumn(0).getInt64());
+    const std::string text = row.getColumn(1).getString();
+    const nlohmann::json operations = json_in(c, text);
+    if (!operations.is_array()) raise_unreadable(c, "timeline", text);
+    for (const nlohmann::json& op : operations) attempt.steps_timeline.push_back(operation_in(c, op));
+  }
+}
+
 void load_metrics(connection& c, std::int64_t run_number, const attempts_by_number& places,
                   loaded_run& into) {
   SQLite::Statement row(c.db(), of_run("t.attempt, t.name, t.median, t.lo, t.hi, t.n, t.unit", "metric t",
@@ -223,6 +259,8 @@ std::optional<loaded_run> read_run(connection& c, std::string_view run_id) {
   const points_by_number points = load_points(c, *number, run);
   const attempts_by_number places = load_attempts(c, *number, points, run);
   load_samples(c, *number, places, run);
+  load_series(c, *number, places, run);
+  load_timelines(c, *number, places, run);
   load_metrics(c, *number, places, run);
   load_accuracy(c, *number, places, run);
   load_events(c, *number, places, run);

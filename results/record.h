@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "results/timeline.h"
+
 namespace results {
 
 using utc_time = std::chrono::sys_time<std::chrono::milliseconds>;
@@ -105,6 +107,9 @@ struct attempt_record {
   std::map<std::string, std::vector<double>> samples;  // by metric, in the order measured
   std::map<std::string, metric_value> metrics;
   std::map<std::string, double> accuracy;  // NaN is kept
+  // What is counted by layer or by step, in their order: "misses_by_layer", "misses_by_step".
+  std::map<std::string, std::vector<double>> series;
+  timeline steps_timeline;  // of the step nearest to the median; empty: not kept
   std::vector<event_record> events;
 };
 

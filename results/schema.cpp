@@ -90,7 +90,23 @@ CREATE INDEX attempt_of_point ON attempt (point);
 CREATE INDEX event_of_run ON event (run);
 )sql";
 
-constexpr std::array<const char*, 2> steps = {version_1, version_2};
+// What is counted by layer or step, and when the operations of one step ran (results/timeline.h; an array of
+// [kind, layer, first seat, seats, stream, on link, start in us, end in us]).
+constexpr const char* version_3 = R"sql(
+CREATE TABLE series (
+  attempt INTEGER NOT NULL REFERENCES attempt(number) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  value REAL,
+  PRIMARY KEY (attempt, name, position)
+) WITHOUT ROWID;
+CREATE TABLE timeline (
+  attempt INTEGER PRIMARY KEY REFERENCES attempt(number) ON DELETE CASCADE,
+  operations_json TEXT NOT NULL
+);
+)sql";
+
+constexpr std::array<const char*, 3> steps = {version_1, version_2, version_3};
 
 }  // namespace
 

@@ -256,7 +256,42 @@ std::string operations_table(const loaded_point& point) {
   return table.text(2);
 }
 
+struct series_words {
+  const char* name;
+  const char* line;  // heading of its lines
+  const char* what;
+};
+
+series_words words_of(series_kind kind) {
+  if (kind == series_kind::misses_by_step)
+    return {"misses_by_step", "step", "rows missed a request and layer, from the first step on"};
+  return {"misses_by_layer", "layer", "rows missed a request and step, mean of all steps"};
+}
+
 }  // namespace
+
+std::string show_series(const loaded_run& run, series_kind kind, std::size_t limit) {
+  const series_words words = words_of(kind);
+  std::vector<table_column> headings = {{{words.line}}};
+  std::vector<const std::vector<double>*> columns;
+  std::size_t lines = 0;
+  for (const loaded_point& point : run.points) {
+    if (point.last() == nullptr || !point.last()->series.contains(words.name)) continue;
+    columns.push_back(&point.last()->series.at(words.name));
+    headings.push_back({{name_of(point)}});
+    lines = std::max(lines, std::min(limit, columns.back()->size()));
+  }
+  text_table table(std::move(headings));
+  for (std::size_t line = 0; line < lines; ++line) {
+    std::vector<std::string> cells = {std::to_string(kind == series_kind::misses_by_step ? line + 1 : line)};
+    for (const auto* column : columns) {
+      cells.push_back(line < column->size() ? fmt::format("{:.1f}", (*column)[line]) : "-");
+    }
+    table.add(std::move(cells));
+  }
+  if (columns.empty()) return title_of(run) + fmt::format("no point of this run counted {}\n", words.what);
+  return title_of(run) + words.what + "\n\n" + table.text();
+}
 
 std::string show_run(const loaded_run& run) {
   return title_of(run) + clocks_of(run) + "\n" + table_of(run) + legend_of(run) + troubles_of(run);

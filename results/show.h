@@ -14,4 +14,8 @@ namespace results {
 // Time by operation (metrics op_<kind>_us), one table a measured point, the costliest first.
 [[nodiscard]] std::string show_operations(const loaded_run& run);
 
+// What was counted by step or by layer: a line a step (or layer), a column a point, at most `limit` lines.
+enum class series_kind : std::uint8_t { misses_by_step, misses_by_layer };
+[[nodiscard]] std::string show_series(const loaded_run& run, series_kind kind, std::size_t limit);
+
 }  // namespace results

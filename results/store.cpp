@@ -42,16 +42,29 @@ std::int64_t number_of_point(connection& c, const char* doing, std::int64_t run,
   return *number;
 }
 
-void insert_samples(SQLite::Database& db, std::int64_t attempt, const attempt_record& of) {
-  SQLite::Statement insert(db, "INSERT INTO sample (attempt, metric, position, value) VALUES (?, ?, ?, ?)");
-  for (const auto& [metric, values] : of.samples) {
+using lists = std::map<std::string, std::vector<double>>;
+
+// `sql`: attempt, name, position, value.
+void insert_lists(SQLite::Database& db, const char* sql, std::int64_t attempt, const lists& of) {
+  SQLite::Statement insert(db, sql);
+  for (const auto& [name, values] : of) {
     std::int64_t position = 0;
     for (const double value : values) {
-      SQLite::bind(insert, attempt, metric, position++, value);
+      SQLite::bind(insert, attempt, name, position++, value);
       insert.exec();
       insert.reset();
     }
   }
+}
+
+void insert_timeline(SQLite::Database& db, std::int64_t attempt, const timeline& of) {
+  if (of.empty()) return;
+  nlohmann::json operations = nlohmann::json::array();
+  for (const timeline_operation& op : of) {
+    operations.push_back(
+        {op.kind, op.layer, op.first_seat, op.seats, op.stream, op.on_link, op.start_us, op.end_us});
+  }
+  execute(db, "INSERT INTO timeline (attempt, operations_json) VALUES (?, ?)", attempt, text_of(operations));
 }
 
 void insert_metrics(SQLite::Database& db, std::int64_t attempt, const attempt_record& of) {
@@ -75,6 +88,7 @@ void insert_events(SQLite::Database& db, std::int64_t run, std::int64_t attempt,
 std::string objection_to(const attempt_record& attempt) {
   if (attempt.status != attempt_status::incorrect) return {};
   if (!attempt.samples.empty()) return "an incorrect attempt holds samples";
+  if (!attempt.steps_timeline.empty()) return "an incorrect attempt holds a timeline";
   for (const auto& [name, value] : attempt.metrics) {
     if (is_time_unit(value.unit)) return fmt::format("an incorrect attempt holds a time, '{}'", name);
   }
@@ -146,7 +160,11 @@ void store::record_attempt(std::string_view run_id, std::string_view point_ident
             point, attempt.reason, attempt.stop_reason, to_iso8601(attempt.started_at),
             to_iso8601(attempt.ended_at));
     const std::int64_t number = db.getLastInsertRowid();
-    insert_samples(db, number, attempt);
+    insert_lists(db, "INSERT INTO sample (attempt, metric, position, value) VALUES (?, ?, ?, ?)", number,
+                 attempt.samples);
+    insert_lists(db, "INSERT INTO series (attempt, name, position, value) VALUES (?, ?, ?, ?)", number,
+                 attempt.series);
+    insert_timeline(db, number, attempt.steps_timeline);
     insert_metrics(db, number, attempt);
     insert_events(db, run, number, attempt);
     execute(db, "UPDATE attempt SET status = ? WHERE number = ?", std::string(to_string(attempt.status)),

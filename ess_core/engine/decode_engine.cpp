@@ -171,6 +171,7 @@ void decode_engine::count_rows(step_report& report) {
   const std::vector<row_counters> counters = read_counters();
   const bool by_location = system_.addressing() == row_addressing::by_location;
   const std::size_t width = selected_shape().of_layer();
+  history_.by_layer.resize(static_cast<std::size_t>(l.model.layers));
   step_overlap overlap;
   for (std::int32_t i = 0; i < active(); ++i) {
     seat& s = seats_[static_cast<std::size_t>(i)];
@@ -182,12 +183,14 @@ void decode_engine::count_rows(step_report& report) {
             union_size(std::span(ids).subspan(static_cast<std::size_t>(layer) * width, width)));
       }
       check(c, by_location, layer, i);
+      history_.by_layer[static_cast<std::size_t>(layer)] += static_cast<double>(c.misses) / active();
       report.rows +=
           {c.asked, c.hits, c.misses, c.rows_in, c.rows_out, c.ahead_in, c.ahead_used, c.ahead_lost};
     }
     follow(selected_shape(), ids, states_[static_cast<std::size_t>(i)].kept, s.last_kept, overlap);
   }
   report.step_overlap = overlap.share();
+  history_.by_step.push_back(static_cast<double>(report.rows.misses) / (active() * l.model.layers));
 }
 
 // By the tokens that each request keeps. Requests that have all of theirs leave.

@@ -84,6 +84,12 @@ struct step_report {
   std::vector<request_id> finished;
 };
 
+// Of all steps so far.
+struct miss_history {
+  std::vector<double> by_step;   // misses a request and layer
+  std::vector<double> by_layer;  // misses a request, summed over steps
+};
+
 // The accounting of a step does not add up: a bug, never a property of the data.
 class identity_violation : public std::logic_error {
  public:
@@ -107,6 +113,8 @@ class decode_engine {
   step_report step(const device::probe& after = {});
 
   [[nodiscard]] const hand_over_totals& handed_over() const { return handed_over_; }
+
+  [[nodiscard]] const miss_history& misses() const { return history_; }
 
   // Misses a request and step by which layerwise overlap chooses; empty: not known, all layers take da.
   [[nodiscard]] const std::vector<double>& layer_misses() const { return options_.layer_misses; }
@@ -163,6 +171,7 @@ class decode_engine {
   std::vector<seat_state> states_;  // as last written to the device
   std::map<std::int32_t, step_program> programs_;
   hand_over_totals handed_over_;
+  miss_history history_;
 };
 
 }  // namespace ess

@@ -37,6 +37,7 @@ void add_show(CLI::App& app, action& chosen);
 void add_compare(CLI::App& app, action& chosen);
 void add_export(CLI::App& app, action& chosen);
 void add_doctor(CLI::App& app, action& chosen);
+void add_timeline(CLI::App& app, action& chosen);
 void add_trace(CLI::App& app, action& chosen);
 
 // The command line as it was typed, for the record and for hints.

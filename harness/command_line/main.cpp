@@ -26,6 +26,7 @@ exit_code run(int argc, char** argv) {
   harness::add_compare(app, chosen);
   harness::add_export(app, chosen);
   harness::add_doctor(app, chosen);
+  harness::add_timeline(app, chosen);
   harness::add_trace(app, chosen);
   try {
     app.parse(argc, argv);

@@ -15,6 +15,8 @@ struct show_arguments {
   std::string database = default_database;
   std::string run;
   bool operations = false;
+  bool layers = false;
+  std::size_t first_steps = 0;
   bool runs = false;
   bool json = false;
 };
@@ -36,6 +38,10 @@ exit_code show(const show_arguments& arguments) {
   const results::loaded_run run = load_run(store, arguments.run);
   if (arguments.json) {
     print(results::export_json_text(run));
+  } else if (arguments.first_steps > 0) {
+    print(results::show_series(run, results::series_kind::misses_by_step, arguments.first_steps));
+  } else if (arguments.layers) {
+    print(results::show_series(run, results::series_kind::misses_by_layer, static_cast<std::size_t>(-1)));
   } else {
     print(arguments.operations ? results::show_operations(run) : results::show_run(run));
   }
@@ -50,6 +56,12 @@ void add_show(CLI::App& app, action& chosen) {
   command->add_option("run", arguments->run, "Id of a run, or its beginning; the latest if left out");
   command->add_option("--db", arguments->database, "SQLite file with results")->capture_default_str();
   command->add_flag("--ops", arguments->operations, "Time by operation instead");
+  command->add_flag("--layers", arguments->layers, "Misses by layer instead");
+  command
+      ->add_option("--first-steps", arguments->first_steps,
+                   "Misses of the first N steps instead: what warming up does")
+      ->check(CLI::Range(1, 1'000'000))
+      ->type_name("N");
   command->add_flag("--runs", arguments->runs, "List the runs of the database instead");
   command->add_flag("--json", arguments->json, "As JSON");
   command->callback([&chosen, arguments] { chosen = [arguments] { return show(*arguments); }; });

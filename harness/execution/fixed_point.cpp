@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <map>
 #include <numeric>
 
 #include "harness/execution/metrics.h"
@@ -24,7 +27,8 @@ struct step_samples {
   std::vector<double> exposed_us_per_layer, late_share, link_gb_per_s;
   std::vector<double> hit_rate, misses_over_topk, misses_per_layer, overlap, h2d_bytes, d2h_bytes, kept;
   std::vector<double> prefetched, prefetch_useful, prefetch_wasted;  // rows a request and layer
-  std::array<std::vector<double>, ess::op_kind_count> op_us;
+  std::map<std::string, std::vector<double>> op_us;
+  std::vector<results::timeline> timelines;
   double harness_us = 0;  // between steps
   double step_us = 0;
 
@@ -32,15 +36,16 @@ struct step_samples {
     const double row = static_cast<double>(model.latent_row_bytes().value);
     const double total = r.timing.total.count();
     step_us += total;
-    const op_times times = time_by_kind(*r.program, r.timing);
-    for (std::size_t kind = 0; kind < times.size(); ++kind) op_us[kind].push_back(times[kind]);
-    exposed_us_per_layer.push_back(exposed_transfer(*r.program, r.timing).count() / model.layers);
+    timelines.push_back(timeline_of(*r.program, r.timing));
+    const results::timeline& step = timelines.back();
+    for (const auto& [kind, us] : results::time_by_kind_us(step)) op_us[kind].push_back(us);
+    exposed_us_per_layer.push_back(results::exposed_transfer_us(step) / model.layers);
     late_share.push_back(r.timing.link_late.count() / total);
     const double in = static_cast<double>(r.rows.rows_in + r.rows.ahead_in) * row;
     const double out = static_cast<double>(r.rows.rows_out) * row;
     h2d_bytes.push_back(in);
     d2h_bytes.push_back(out);
-    const double busy = link_busy(*r.program, r.timing).count();
+    const double busy = results::link_busy_us(step);
     if (busy > 0) link_gb_per_s.push_back((in + out) / busy * 1e-3);
     const double asked = static_cast<double>(r.rows.asked);
     hit_rate.push_back(static_cast<double>(r.rows.hits) / asked);
@@ -95,11 +100,11 @@ void put_times(const planned_point& plan, const stopping_rule& rule, const step_
   put(out, "exposed_transfer_us_per_layer", s.exposed_us_per_layer, "us");
   put(out, "link_gb_per_s", s.link_gb_per_s, "GB/s");
   if (plan.point.requested.link.paced) put(out, "link_late_share", s.late_share, "");
-  for (int kind = 0; kind < ess::op_kind_count; ++kind) {
-    const std::vector<double>& us = s.op_us[static_cast<std::size_t>(kind)];
-    if (us.empty() || results::quantile(us, 1.0) == 0.0) continue;
-    put(out, fmt::format("op_{}_us", to_string(static_cast<ess::op_kind>(kind))), us, "us");
-  }
+  for (const auto& [kind, us] : s.op_us) put(out, fmt::format("op_{}_us", kind), us, "us");
+  const auto nearest = std::ranges::min_element(
+      step, {}, [&](double us) { return std::abs(us - out.metrics.at("step_time_us").median); });
+  if (nearest != step.end())
+    out.steps_timeline = s.timelines[static_cast<std::size_t>(nearest - step.begin())];
   const double overhead = s.harness_us / s.step_us;
   put(out, "harness_overhead", std::span(&overhead, 1), "");
   out.samples["step_time_us"] = std::move(step);
@@ -233,6 +238,7 @@ void fixed_point::finish() {
     return;
   }
   put_rows(state_->plan, state_->samples, out);
+  if (state_->plan.system->addressing() == ess::row_addressing::by_location) put_series(state_->engine, out);
   put_times(state_->plan, state_->rule, state_->samples, out);
   judge_link(out);
 }

@@ -1,21 +1,15 @@
-// What a step says about time: per operation kind, and how much of the transfers compute could not hide.
+// What is derived from the reports of steps.
 #pragma once
 
-#include <array>
-
-#include "ess_core/device/device.h"
+#include "ess_core/engine/decode_engine.h"
+#include "results/record.h"
 
 namespace harness {
 
-using op_times = std::array<double, ess::op_kind_count>;  // us of one step, summed over layers
+// One step as the store keeps it.
+[[nodiscard]] results::timeline timeline_of(const ess::step_program& program, const ess::step_timing& timing);
 
-[[nodiscard]] op_times time_by_kind(const ess::step_program& program, const ess::step_timing& timing);
-
-// Time in which the link moved rows and the compute stream ran nothing, of one step.
-[[nodiscard]] ess::microseconds exposed_transfer(const ess::step_program& program,
-                                                 const ess::step_timing& timing);
-
-// Time in which the link was busy, of one step.
-[[nodiscard]] ess::microseconds link_busy(const ess::step_program& program, const ess::step_timing& timing);
+// misses_by_step and misses_by_layer, of an engine whose system can miss.
+void put_series(const ess::decode_engine& engine, results::attempt_record& out);
 
 }  // namespace harness

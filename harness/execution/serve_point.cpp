@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "harness/execution/attempt.h"
+#include "harness/execution/metrics.h"
 #include "results/statistics.h"
 #include "workloads/requests.h"
 
@@ -230,6 +231,7 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
     return;
   }
   note_layerwise(plan, engine, out);
+  if (plan.system->addressing() == ess::row_addressing::by_location) put_series(engine, out);
   requests.put_metrics(engine.handed_over(), out);
 }
 

@@ -34,8 +34,10 @@ TEST(export_json, has_the_documented_shape) {
   const auto& point = all["points"][0];
   keys.clear();
   for (const auto& [key, value] : point.items()) keys.push_back(key);
-  EXPECT_EQ(keys, (std::vector<std::string>{"system", "device", "clock", "status", "reason", "label",
-                                            "settings", "requested_settings", "metrics", "accuracy"}));
+  EXPECT_EQ(keys,
+            (std::vector<std::string>{"system", "device", "clock", "status", "reason", "label", "settings",
+                                      "requested_settings", "metrics", "accuracy", "series"}));
+  EXPECT_EQ(point["series"]["misses_by_layer"].dump(), "[3.5,7.0]");
   EXPECT_EQ(point["settings"]["batch"], 7);
   EXPECT_EQ(point["requested_settings"]["batch"], "max");
   EXPECT_EQ(point["metrics"]["step_time_us"].dump(),

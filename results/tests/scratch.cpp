@@ -59,6 +59,7 @@ attempt_record an_attempt(int n, attempt_status status) {
                       .accuracy = {{"attention_max_error", 0.001}},
                       .events = {{.at = a_time(1), .kind = "retry", .detail = "first step was slow"}}};
   for (int i = 0; i < n; ++i) made.samples["step_time_us"].push_back(1000.0 + i);
+  made.series["misses_by_layer"] = {3.5, 7.0};
   made.metrics["step_time_us"] = {.median = 1001.5, .lo = 1000, .hi = 1003, .n = n, .unit = "us"};
   made.metrics["hit_rate"] = {.median = 0.9, .lo = 0.9, .hi = 0.9, .n = 1, .unit = ""};
   return made;

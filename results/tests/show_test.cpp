@@ -69,6 +69,18 @@ TEST(show_run, reasons_cannot_break_the_table) {
   EXPECT_THAT(show_run(run), HasSubstr("two lines  [2J and \ufffd\n"));
 }
 
+TEST(show_series, a_line_a_step_or_layer_and_a_column_a_point) {
+  loaded_run run = an_example_run();
+  point_of(run, "ess").attempts.back().series = {{"misses_by_step", {1700, 250.25, 199}},
+                                                 {"misses_by_layer", {31, 607}}};
+  point_of(run, "naive_gather").attempts.back().series = {{"misses_by_step", {2048}}};
+  expect_golden(
+      show_series(run, series_kind::misses_by_step, 2) + show_series(run, series_kind::misses_by_layer, 100),
+      "series.txt");
+  EXPECT_THAT(show_series(an_example_run(), series_kind::misses_by_layer, 9),
+              HasSubstr("no point of this run counted"));
+}
+
 TEST(show_operations, of_an_example) { expect_golden(show_operations(an_example_run()), "operations.txt"); }
 
 }  // namespace

@@ -25,6 +25,9 @@ TEST(store, gives_back_what_was_recorded) {
   attempt_record attempt = an_attempt();
   attempt.accuracy["attention_max_error_of_nothing"] = std::numeric_limits<double>::quiet_NaN();
   attempt.accuracy["worst"] = std::numeric_limits<double>::infinity();
+  attempt.steps_timeline = {
+      {.kind = "attend", .layer = 2, .seats = 4, .stream = "compute", .start_us = 0.125, .end_us = 1.0 / 3},
+      {.kind = "fetch", .first_seat = 1, .seats = 2, .stream = "copy", .on_link = true, .end_us = 7}};
   {
     store s = store::open(folder / "r.db");
     EXPECT_EQ(s.begin_run(a_run(), an_environment(), a_workload()), "run-1");
@@ -60,6 +63,8 @@ TEST(store, gives_back_what_was_recorded) {
   EXPECT_EQ(back.ended_at, a_time(2));
   EXPECT_EQ(back.samples, attempt.samples);
   EXPECT_EQ(back.metrics, attempt.metrics);
+  EXPECT_EQ(back.series, attempt.series);
+  EXPECT_EQ(back.steps_timeline, attempt.steps_timeline);
   EXPECT_EQ(back.accuracy.at("attention_max_error"), 0.001);
   EXPECT_TRUE(std::isnan(back.accuracy.at("attention_max_error_of_nothing")));
   EXPECT_TRUE(std::isinf(back.accuracy.at("worst")));
@@ -94,6 +99,9 @@ TEST(store, an_incorrect_attempt_holds_no_time) {
   wrong.samples.clear();
   EXPECT_THROW(s.record_attempt("run-1", "ess", wrong), store_error);
   wrong.metrics.erase("step_time_us");
+  wrong.steps_timeline.resize(1);
+  EXPECT_THROW(s.record_attempt("run-1", "ess", wrong), store_error);
+  wrong.steps_timeline.clear();
   s.record_attempt("run-1", "ess", wrong);
   EXPECT_EQ(s.load("run-1")->points.at(0).attempts.size(), 1u);
 }

@@ -177,6 +177,29 @@ TEST_F(command_line, emits_nvtx_ranges_for_points_steps_and_operations) {
   EXPECT_EQ(count["fill_pool"], 3);
 }
 
+TEST_F(command_line, exports_the_timeline_of_a_step) {
+  ASSERT_EQ(run_tiny({"--system", "ess"}).code, 0);
+  const finished trace = run_program({"timeline", "--db", path("t.db"), "--point", "ess"});
+  EXPECT_EQ(trace.code, 0);
+  const auto json = nlohmann::json::parse(trace.out);
+  const auto& point = json.at("otherData").at("points").at(0);
+  EXPECT_GT(point.at("step_us").get<double>(), point.at("exposed_transfer_us").get<double>());
+  EXPECT_GT(json.at("traceEvents").size(), 3u * 10u);
+  const finished unknown = run_program({"timeline", "--db", path("t.db"), "--point", "hisparse"});
+  EXPECT_EQ(unknown.code, 64);
+  EXPECT_THAT(unknown.err, HasSubstr("the run has: ess"));
+}
+
+TEST_F(command_line, shows_misses_by_step_and_by_layer) {
+  ASSERT_EQ(run_tiny({"--set", "warmup=[\"windows\",\"empty\"]", "--system", "ess"}).code, 0);
+  const finished steps = run_program({"show", "--db", path("t.db"), "--first-steps", "3"});
+  EXPECT_EQ(steps.code, 0);
+  EXPECT_THAT(steps.out, HasSubstr("ess warmup=empty"));
+  EXPECT_EQ(std::ranges::count(steps.out, '\n'), 2 + 2 + 2 + 3);
+  const finished layers = run_program({"show", "--db", path("t.db"), "--layers"});
+  EXPECT_EQ(std::ranges::count(layers.out, '\n'), 2 + 2 + 2 + 3);
+}
+
 // Starts the program, interrupts it once it has begun, and lets it end in order.
 TEST_F(command_line, an_interrupted_run_keeps_its_place) {
   std::vector<std::string> words = {"run",

@@ -7,36 +7,30 @@ using ess::microseconds;
 using ess::op_kind;
 using ess::stream_id;
 
-// A fetch from 10 to 50; compute runs until 20 and from 40 on.
-struct two_streams {
+TEST(timeline_of, says_of_each_operation_what_where_and_when) {
   ess::step_program program;
   ess::step_timing timing;
-
-  two_streams() {
-    add(op_kind::resolve, stream_id::compute, 0, 10);
-    add(op_kind::fetch, stream_id::copy, 10, 50);
-    add(op_kind::attend, stream_id::compute, 10, 20);
-    add(op_kind::attend, stream_id::compute, 40, 60);
-    add(op_kind::write_back, stream_id::copy, 50, 55);
-  }
-  void add(op_kind kind, stream_id stream, double start, double end) {
-    program.operations.push_back({.kind = kind, .stream = stream});
-    timing.operations.push_back({microseconds(start), microseconds(end)});
-  }
-};
-
-TEST(exposed_transfer, is_what_compute_does_not_cover) {
-  const two_streams t;
-  EXPECT_DOUBLE_EQ(exposed_transfer(t.program, t.timing).count(), 20.0);
-  EXPECT_DOUBLE_EQ(link_busy(t.program, t.timing).count(), 45.0);
-}
-
-TEST(time_by_kind, sums_operations_of_a_kind) {
-  const two_streams t;
-  const op_times times = time_by_kind(t.program, t.timing);
-  EXPECT_DOUBLE_EQ(times[static_cast<std::size_t>(op_kind::attend)], 30.0);
-  EXPECT_DOUBLE_EQ(times[static_cast<std::size_t>(op_kind::fetch)], 40.0);
-  EXPECT_DOUBLE_EQ(times[static_cast<std::size_t>(op_kind::merge)], 0.0);
+  program.operations.push_back({.kind = op_kind::attend, .layer = 2, .slice = {0, 3}});
+  program.operations.push_back({.kind = op_kind::fetch, .slice = {1, 2}, .stream = stream_id::copy});
+  timing.operations = {{microseconds(10), microseconds(20)}, {microseconds(5), microseconds(15.5)}};
+  const results::timeline got = timeline_of(program, timing);
+  const results::timeline want = {{.kind = "attend",
+                                   .layer = 2,
+                                   .first_seat = 0,
+                                   .seats = 3,
+                                   .stream = "compute",
+                                   .on_link = false,
+                                   .start_us = 10,
+                                   .end_us = 20},
+                                  {.kind = "fetch",
+                                   .layer = 0,
+                                   .first_seat = 1,
+                                   .seats = 2,
+                                   .stream = "copy",
+                                   .on_link = true,
+                                   .start_us = 5,
+                                   .end_us = 15.5}};
+  EXPECT_EQ(got, want);
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 #include "ess_core/locality/locality_fit.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
-#include <stdexcept>
 
 namespace ess {
 namespace {
@@ -92,7 +93,6 @@ std::vector<double> steepness_grid() {
 }
 
 double median(std::vector<double> values) {
-  if (values.empty()) throw std::invalid_argument("no layer has figures enough for those that lack them");
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::ranges::nth_element(values, middle);
   return *middle;
@@ -103,8 +103,8 @@ std::size_t enough(const layer_figures& figures) { return figures.position_relat
 
 }  // namespace
 
-std::vector<layer_locality> fit_locality(std::span<const layer_figures> figures,
-                                         const figure_setting& setting) {
+trace_result<std::vector<layer_locality>> fit_locality(std::span<const layer_figures> figures,
+                                                       const figure_setting& setting) {
   const std::vector<double> grid = steepness_grid();
   std::vector<layer_locality> out(figures.size());
   std::vector<double> steepness;
@@ -118,6 +118,11 @@ std::vector<layer_locality> fit_locality(std::span<const layer_figures> figures,
   }
   for (std::size_t i = 0; i < figures.size(); ++i) {
     if (figures[i].misses.size() >= enough(figures[i])) continue;
+    if (steepness.empty()) {
+      return tl::unexpected(
+          trace_error{fmt::format("layer {} has too few figures of misses, and no other has enough", i),
+                      "give misses at two pool sizes or more"});
+    }
     const double usual[] = {median(steepness)};
     out[i] = fitted(figures[i], setting, usual);
     if (figures[i].misses.empty()) out[i].scattered = median(scattered);

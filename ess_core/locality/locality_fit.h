@@ -28,9 +28,9 @@ struct figure_setting {
 
 // `overlap` is taken as it is. `scattered` and `steepness` minimise the sum of squared relative errors of the
 // misses: for each steepness of a grid the best share of scattered rows is known in closed form. A layer with
-// a single figure gets the median steepness of those with more, one with none the median of both; throws
-// std::invalid_argument if a layer needs a median and there is none.
-[[nodiscard]] std::vector<layer_locality> fit_locality(std::span<const layer_figures> figures,
-                                                       const figure_setting& setting);
+// a single figure gets the median steepness of those with more, one with none the median of both; an error if
+// a layer needs a median and there is none.
+[[nodiscard]] trace_result<std::vector<layer_locality>> fit_locality(std::span<const layer_figures> figures,
+                                                                     const figure_setting& setting);
 
 }  // namespace ess

@@ -1,7 +1,5 @@
 #include "ess_core/locality/locality_fit.h"
 
-#include <stdexcept>
-
 #include "ess_core/locality/miss_curve.h"
 #include "ess_core/locality/step_overlap.h"
 #include "ess_core/locality/synthetic_trace.h"
@@ -37,7 +35,7 @@ TEST(locality_fit, finds_the_parameters_behind_measured_figures) {
         layer_locality{.overlap = 0.2, .scattered = 0.02, .position_relative = true}}) {
     for (const std::int32_t query_tokens : {1, 2}) {
       const layer_figures figures[] = {measure(layer, query_tokens, {0.2, 0.3, 0.4})};
-      const layer_locality found = fit_locality(figures, {top_k, context, query_tokens})[0];
+      const layer_locality found = fit_locality(figures, {top_k, context, query_tokens}).value()[0];
       EXPECT_NEAR(found.overlap, layer.overlap, 0.004);
       EXPECT_NEAR(found.scattered, layer.scattered, 0.1 * layer.scattered);
       if (!layer.position_relative) {
@@ -54,10 +52,10 @@ TEST(locality_fit, layers_without_figures_enough_take_the_median_of_the_others) 
                          .misses = {{0.2 * context, at_a_fifth}, {0.4 * context, at_two_fifths}}};
   };
   std::vector<layer_figures> layers = {figures(20, 8), figures(30, 12), figures(45, 13)};
-  const auto three = fit_locality(layers, {top_k, context, 1});
+  const auto three = fit_locality(layers, {top_k, context, 1}).value();
   layers.push_back({.overlap = 0.7, .misses = {{0.4 * context, 10}}});
   layers.push_back({.overlap = 0.8});
-  const auto five = fit_locality(layers, {top_k, context, 1});
+  const auto five = fit_locality(layers, {top_k, context, 1}).value();
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(five[i], three[i]);
   std::vector<double> steepness = {three[0].steepness, three[1].steepness, three[2].steepness};
   std::ranges::sort(steepness);
@@ -70,9 +68,12 @@ TEST(locality_fit, layers_without_figures_enough_take_the_median_of_the_others) 
   EXPECT_EQ(five[4].overlap, 0.8);
 }
 
-TEST(locality_fit, without_any_figures_there_is_no_median) {
-  const layer_figures bare[] = {{.overlap = 0.5}};
-  EXPECT_THROW((void)fit_locality(bare, {top_k, context, 1}), std::invalid_argument);
+TEST(locality_fit, without_figures_there_is_no_median) {
+  const layer_figures bare[] = {{.overlap = 0.2, .position_relative = true, .misses = {{0.6 * context, 5}}},
+                                {.overlap = 0.5}};
+  const auto none = fit_locality(bare, {top_k, context, 1});
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().what, testing::HasSubstr("layer 1 has too few figures"));
 }
 
 }  // namespace

@@ -70,4 +70,11 @@ std::int64_t replay_misses(const index_trace& trace, std::int32_t layer, pool_ki
   return misses;
 }
 
+std::optional<std::int64_t> lru_misses(const miss_curve& curve, const index_trace& trace, std::int32_t layer,
+                                       std::int64_t pool_rows, const replay_options& options) {
+  if (pool_rows >= curve.smallest_pool) return curve.misses(pool_rows);
+  if (pool_rows > max_pool_slots) return std::nullopt;
+  return replay_misses(trace, layer, pool_kind::lru, pool_rows, options);
+}
+
 }  // namespace ess

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "ess_core/locality/miss_curve.h"
+#include "ess_core/locality/pool_replay.h"
 #include "ess_core/locality/step_overlap.h"
 #include "ess_core/locality/synthetic_trace.h"
 
@@ -64,19 +64,19 @@ TEST(compare_figures, agreement_asks_for_the_mean_and_for_most_layers) {
   EXPECT_FALSE(second_figure(18.4, 11.6));  // the mean is right, one layer of two is not
 }
 
-measured_locality measure(const ess::index_trace& trace, const std::vector<ess::miss_curve>& curves,
-                          std::int32_t lead_in) {
+measured_locality measure(const ess::index_trace& trace, std::int32_t lead_in,
+                          const ess::replay_options& options) {
   return {.layers = trace.shape.layers,
           .context_tokens = static_cast<double>(trace.shape.final_tokens()),
           .overlap = [&trace,
                       lead_in](std::int32_t layer) { return ess::mean_step_overlap(trace, layer, lead_in); },
           .misses =
-              [&trace, &curves](std::int32_t layer, double ratio) {
-                const ess::miss_curve& curve = curves[static_cast<std::size_t>(layer)];
+              [&trace, options](std::int32_t layer, double ratio) {
+                const ess::miss_curve curve = ess::lru_miss_curve(trace, layer, options);
                 const auto rows = static_cast<std::int64_t>(
                     std::ceil(ratio * static_cast<double>(trace.shape.final_tokens())));
-                return rows < curve.smallest_pool ? std::nan("")
-                                                  : static_cast<double>(curve.misses(rows)) / curve.steps;
+                return static_cast<double>(ess::lru_misses(curve, trace, layer, rows, options).value()) /
+                       curve.steps;
               }};
 }
 
@@ -91,10 +91,7 @@ std::vector<figure_comparison> compare_shipped(const locality_model& model, ess:
   const std::int32_t lead_in = ess::lead_in_steps(request);
   const ess::replay_options options{.query_tokens = model.query_tokens,
                                     .skip_steps = (lead_in + model.query_tokens - 1) / model.query_tokens};
-  std::vector<ess::miss_curve> curves;
-  for (std::int32_t layer = 0; layer < trace.shape.layers; ++layer)
-    curves.push_back(ess::lru_miss_curve(trace, layer, options));
-  return compare_figures(model, measure(trace, curves, lead_in));
+  return compare_figures(model, measure(trace, lead_in, options));
 }
 
 // With fewer steps than docs/locality.md, which says how to measure it in full.

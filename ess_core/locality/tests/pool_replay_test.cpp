@@ -58,6 +58,16 @@ TEST(pool_replay, no_policy_beats_the_optimum) {
   }
 }
 
+TEST(pool_replay, goes_on_where_the_miss_curve_ends) {
+  const index_trace trace = random_trace(2, {.steps = 80, .layers = 1, .top_k = 12, .first_token = 90});
+  const replay_options options{.query_tokens = 2, .skip_steps = 3};
+  const miss_curve curve = lru_miss_curve(trace, 0, options);
+  for (std::int64_t rows = 2; rows < curve.smallest_pool + 3; ++rows) {
+    EXPECT_EQ(lru_misses(curve, trace, 0, rows, options),
+              replay_misses(trace, 0, pool_kind::lru, rows, options));
+  }
+}
+
 TEST(pool_replay, refuses_what_a_trace_cannot_say_and_pools_that_cannot_be) {
   const index_trace trace = random_trace(1, {.steps = 4, .layers = 1, .top_k = 4, .first_token = 30});
   EXPECT_FALSE(can_replay(pool_kind::score_aware));

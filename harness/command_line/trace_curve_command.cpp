@@ -90,17 +90,31 @@ exit_code curve(const curve_arguments& arguments) {
 }
 
 void add_pools(CLI::App& command, curve_arguments& into) {
-  const auto* ratios =
-      command.add_option("--ratio", into.ratios, "Pool sizes as shares of the final context")
-          ->check(CLI::Range(1e-6, 1.0));
-  const auto* rows =
-      command.add_option("--rows", into.rows, "Pool sizes in rows")->check(CLI::Range(1, 1 << 30));
-  command
-      .add_option("--policy", into.policies, "lru, fifo, random, clock, sieve, optimal; several with commas")
-      ->delimiter(',');
+  auto* ratios = command.add_option("--ratio", into.ratios, "Pool sizes as shares of the final context")
+                     ->check(CLI::Range(1e-6, 1.0));
+  auto* rows = command.add_option("--rows", into.rows, "Pool sizes in rows")->check(CLI::Range(1, 1 << 30));
+  auto* policies = command
+                       .add_option("--policy", into.policies,
+                                   "lru, fifo, random, clock, sieve, optimal; several with commas")
+                       ->delimiter(',');
   command.parse_complete_callback([&into, ratios, rows] {
     if (rows->count() > 0 && ratios->count() == 0) into.ratios.clear();
   });
+  auto* published = command.add_option(
+      "--published", into.published,
+      "Instead: beside the published figures of a locality model, with a verdict; exit 5 if they differ");
+  auto* split = command
+                    .add_option("--split", into.split_ratio,
+                                "Instead: rows by layer that miss least, as many in all as at this ratio")
+                    ->check(CLI::Range(1e-6, 1.0));
+  for (auto* instead : {published, split}) instead->excludes(ratios)->excludes(rows)->excludes(policies);
+  split->excludes(published);
+}
+
+void add_output(CLI::App& command, curve_arguments& into) {
+  auto* json = command.add_flag("--json", into.json, "As JSON");
+  auto* csv = command.add_flag("--csv", into.csv, "As CSV, one line a layer, pool and policy, or figure");
+  csv->excludes(json)->excludes(command.get_option("--split"));
 }
 
 void add_steps(CLI::App& command, curve_arguments& into) {
@@ -138,16 +152,7 @@ void add_trace_curve(CLI::App& trace, action& chosen) {
   command->add_option("FILE", arguments->file, "The file to read")->required();
   add_pools(*command, *arguments);
   add_steps(*command, *arguments);
-  auto* published = command->add_option(
-      "--published", arguments->published,
-      "Instead: beside the published figures of a locality model, with a verdict; exit 5 if they differ");
-  command
-      ->add_option("--split", arguments->split_ratio,
-                   "Instead: rows by layer that miss least, as many in all as at this ratio")
-      ->check(CLI::Range(1e-6, 1.0))
-      ->excludes(published);
-  auto* json = command->add_flag("--json", arguments->json, "As JSON");
-  command->add_flag("--csv", arguments->csv, "As CSV, one line a layer, pool and policy")->excludes(json);
+  add_output(*command, *arguments);
   command->callback([&chosen, arguments] { chosen = [arguments] { return curve(*arguments); }; });
 }
 

@@ -131,6 +131,8 @@ TEST_F(trace_command, splits_rows_over_layers) {
   EXPECT_LE(data.at("misses_split").get<double>(), data.at("misses_uniform").get<double>());
   const finished text = run_program({"trace", "curve", file_, "--split", "0.3", "--skip", "10"});
   EXPECT_THAT(text.out, HasSubstr("\npool_weights " + data.at("pool_weights").get<std::string>() + "\n"));
+  EXPECT_EQ(run_program({"trace", "curve", file_, "--split", "0.3", "--ratio", "0.2"}).code, 64);
+  EXPECT_EQ(run_program({"trace", "curve", file_, "--split", "0.3", "--csv"}).code, 64);
   const finished few = run_program({"trace", "curve", file_, "--split", "0.01"});
   EXPECT_EQ(few.code, 64);
   EXPECT_THAT(few.err, HasSubstr("largest steps need"));

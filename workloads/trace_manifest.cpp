@@ -12,16 +12,6 @@ using nlohmann::ordered_json;
 
 constexpr int manifest_version = 1;
 
-ordered_json as_json(const trace_synthesis& s) {
-  return {{"model", s.model},
-          {"model_sha256", s.model_sha256},
-          {"seed", s.seed},
-          {"context_tokens", s.context_tokens},
-          {"lead_in_steps", s.lead_in_steps},
-          {"first_layer", s.first_layer},
-          {"set", s.set}};
-}
-
 trace_synthesis synthesis_from(const ordered_json& json) {
   return {.model = json.at("model"),
           .model_sha256 = json.at("model_sha256"),
@@ -62,6 +52,16 @@ auto refuse(const std::filesystem::path& manifest, std::string_view what, std::s
 }
 
 }  // namespace
+
+ordered_json as_json(const trace_synthesis& s) {
+  return {{"model", s.model},
+          {"model_sha256", s.model_sha256},
+          {"seed", s.seed},
+          {"context_tokens", s.context_tokens},
+          {"lead_in_steps", s.lead_in_steps},
+          {"first_layer", s.first_layer},
+          {"set", s.set}};
+}
 
 std::filesystem::path manifest_of(const std::filesystem::path& trace_file) {
   return trace_file.string() + ".json";

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct trace_synthesis {
 
   friend bool operator==(const trace_synthesis&, const trace_synthesis&) = default;
 };
+
+[[nodiscard]] nlohmann::ordered_json as_json(const trace_synthesis& synthesis);
 
 struct trace_manifest {
   ess::trace_header header;

@@ -26,7 +26,7 @@ struct layer_locality {
 // What the layers of a request have in common.
 struct stream_locality {
   std::int32_t sinks = 4;    // first tokens, always selected
-  std::int32_t recent = 16;  // newest tokens, always selected; at least 1
+  std::int32_t recent = 16;  // newest tokens, always selected; at least 2
   // Bursts, as when the topic changes: in each period of `burst_every` query tokens, at a place drawn for all
   // layers, `burst_length` successive ones draw `burst_factor` times as many scattered rows; the others draw
   // fewer, so that the mean stays. Without bursts: burst_length 0.
@@ -58,8 +58,8 @@ struct entrant_rates {
 // scores over the context: the top-k-th row has gap 0. top_k < depth < context.
 [[nodiscard]] double gap_to_cut(double depth, double top_k, double context);
 
-// The share of the neighbours of the cut that lie deeper than `gap`:
-// exp(-(steepness * gap + 1.5 gap^2)).
+// The share of the neighbours of the cut that lie deeper than `gap`: exp(-(steepness * gap + 1.5 gap^2)). The
+// constant is one for all layers; docs/locality.md says how it was chosen.
 [[nodiscard]] double share_deeper(double gap, double steepness);
 
 }  // namespace ess

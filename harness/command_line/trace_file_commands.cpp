@@ -19,16 +19,6 @@ struct file_arguments {
   bool json = false;
 };
 
-ordered_json as_json(const workloads::trace_synthesis& s) {
-  return {{"model", s.model},
-          {"model_sha256", s.model_sha256},
-          {"seed", s.seed},
-          {"context_tokens", s.context_tokens},
-          {"lead_in_steps", s.lead_in_steps},
-          {"first_layer", s.first_layer},
-          {"set", s.set}};
-}
-
 ordered_json as_json(const std::string& file, const trace_manifest& manifest) {
   const ess::trace_shape& shape = manifest.header.shape;
   ordered_json out = {{"file", file},

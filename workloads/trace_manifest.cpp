@@ -12,24 +12,38 @@ using nlohmann::ordered_json;
 
 constexpr int manifest_version = 1;
 
+trace_synthesis synthesis_from(const ordered_json& json) {
+  return {.model = json.at("model"),
+          .model_sha256 = json.at("model_sha256"),
+          .seed = json.at("seed"),
+          .context_tokens = json.at("context_tokens"),
+          .lead_in_steps = json.at("lead_in_steps"),
+          .first_layer = json.at("first_layer"),
+          .set = json.at("set")};
+}
+
 ordered_json as_json(const trace_manifest& m) {
   const ess::trace_shape& shape = m.header.shape;
-  return {{"manifest_version", manifest_version},
-          {"steps", shape.steps},
-          {"layers", shape.layers},
-          {"top_k", shape.top_k},
-          {"first_token", shape.first_token},
-          {"sha256", m.header.sha256},
-          {"source", m.source}};
+  ordered_json out = {{"manifest_version", manifest_version},
+                      {"steps", shape.steps},
+                      {"layers", shape.layers},
+                      {"top_k", shape.top_k},
+                      {"first_token", shape.first_token},
+                      {"sha256", m.header.sha256},
+                      {"source", m.source}};
+  if (m.synthesis) out["synthesis"] = as_json(*m.synthesis);
+  return out;
 }
 
 trace_manifest from_json(const ordered_json& json) {
-  return {.header = {.shape = {.steps = json.at("steps"),
-                               .layers = json.at("layers"),
-                               .top_k = json.at("top_k"),
-                               .first_token = json.at("first_token")},
-                     .sha256 = json.at("sha256")},
-          .source = json.at("source")};
+  trace_manifest out{.header = {.shape = {.steps = json.at("steps"),
+                                          .layers = json.at("layers"),
+                                          .top_k = json.at("top_k"),
+                                          .first_token = json.at("first_token")},
+                                .sha256 = json.at("sha256")},
+                     .source = json.at("source")};
+  if (json.contains("synthesis")) out.synthesis = synthesis_from(json.at("synthesis"));
+  return out;
 }
 
 auto refuse(const std::filesystem::path& manifest, std::string_view what, std::string hint = {}) {
@@ -38,6 +52,16 @@ auto refuse(const std::filesystem::path& manifest, std::string_view what, std::s
 }
 
 }  // namespace
+
+ordered_json as_json(const trace_synthesis& s) {
+  return {{"model", s.model},
+          {"model_sha256", s.model_sha256},
+          {"seed", s.seed},
+          {"context_tokens", s.context_tokens},
+          {"lead_in_steps", s.lead_in_steps},
+          {"first_layer", s.first_layer},
+          {"set", s.set}};
+}
 
 std::filesystem::path manifest_of(const std::filesystem::path& trace_file) {
   return trace_file.string() + ".json";

@@ -23,7 +23,10 @@ enum class purpose : std::uint32_t {
   key_salience = 10,
   eviction = 12,
   acceptance = 13,
+  locality_steps = 14,
+  locality_bursts = 15,
   warm_up = 16,
+  locality_stack = 20,
 };
 
 class counter_rng {

@@ -22,6 +22,9 @@ class miss_curve {
   // order.
   [[nodiscard]] std::int64_t misses(std::int64_t pool_rows) const;
 
+  // The final context: more rows save nothing.
+  [[nodiscard]] std::int64_t largest_pool() const { return static_cast<std::int64_t>(deeper_.size()) - 1; }
+
  private:
   friend miss_curve lru_miss_curve(const index_trace& trace, std::int32_t layer,
                                    const replay_options& options);

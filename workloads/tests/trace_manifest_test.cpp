@@ -21,6 +21,20 @@ TEST(trace_manifest, comes_back_as_it_was_written) {
   EXPECT_EQ(back->value(), example);
 }
 
+TEST(trace_manifest, says_how_a_synthetic_trace_was_made) {
+  const ess::scratch_folder folder;
+  trace_manifest made = example;
+  made.synthesis = {.model = "m",
+                    .model_sha256 = "0",
+                    .seed = ~std::uint64_t{0},
+                    .context_tokens = 9,
+                    .lead_in_steps = 2,
+                    .first_layer = 1,
+                    .set = {"a=1", "b=2"}};
+  ASSERT_TRUE(write_manifest(folder / "t", made));
+  EXPECT_EQ(read_manifest(folder / "t", made.header)->value(), made);
+}
+
 TEST(trace_manifest, may_be_missing_but_not_belong_to_another_trace) {
   const ess::scratch_folder folder;
   EXPECT_FALSE(read_manifest(folder / "t", example.header)->has_value());

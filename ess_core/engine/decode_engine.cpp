@@ -105,12 +105,12 @@ selection_shape decode_engine::selected_shape() const {
   return {.layers = l.model.layers, .query_tokens = l.shape.query_tokens, .top_k = l.model.top_k};
 }
 
-std::vector<token_id> decode_engine::read_selection(std::int32_t place) const {
+std::vector<token_id> decode_engine::selected(std::int32_t index) const {
   const std::size_t width = selected_shape().of_layer();
   std::vector<token_id> ids(selected_shape().size());
   for (std::int32_t layer = 0; layer < options_.layout.model.layers; ++layer) {
     device_.read(
-        buffer_id::selected, selection_offset(options_.layout, layer, place),
+        buffer_id::selected, selection_offset(options_.layout, layer, index),
         std::as_writable_bytes(std::span(ids).subspan(static_cast<std::size_t>(layer) * width, width)));
   }
   return ids;
@@ -175,7 +175,7 @@ void decode_engine::count_rows(step_report& report) {
   step_overlap overlap;
   for (std::int32_t i = 0; i < active(); ++i) {
     seat& s = seats_[static_cast<std::size_t>(i)];
-    const std::vector<token_id> ids = read_selection(i);
+    const std::vector<token_id> ids = selected(i);
     for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
       row_counters c = counters[static_cast<std::size_t>(layer * l.shape.seats + i)];
       if (!by_location) {  // every row is in place when it is attended

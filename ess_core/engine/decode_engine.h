@@ -108,6 +108,9 @@ class decode_engine {
   [[nodiscard]] std::int32_t active() const { return static_cast<std::int32_t>(seats_.size()); }
   [[nodiscard]] const std::vector<seat_state>& seats() const { return states_; }
 
+  // Ids that a seat's query tokens selected in the last step: [layers][query tokens][top_k].
+  [[nodiscard]] std::vector<token_id> selected(std::int32_t index) const;
+
   // One token or more (mean_kept) for every active request; drafts that are rejected are made again, as other
   // tokens, in a later step. Requests that have all their tokens leave afterwards.
   step_report step(const device::probe& after = {});
@@ -147,8 +150,6 @@ class decode_engine {
   void replay_windows(batch_slice slice, std::int32_t steps, const step_done& replayed);
   void insert_any_rows(batch_slice slice);
   [[nodiscard]] bool knows_windows(batch_slice slice, std::int32_t steps) const;
-  // [layers][query tokens][top_k]
-  [[nodiscard]] std::vector<token_id> read_selection(std::int32_t place) const;
   [[nodiscard]] std::vector<row_counters> read_counters() const;  // [layers][seats]
   // Over the seats of a slice, of the step run last.
   [[nodiscard]] std::int64_t sum_of(batch_slice slice, std::int32_t layer,

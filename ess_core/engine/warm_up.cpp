@@ -99,7 +99,7 @@ void decode_engine::select_windows(batch_slice slice, std::int32_t steps, const 
     run_between_steps(program);
     replayed(step);
     for (std::int32_t i = 0; i < slice.count; ++i)
-      found[static_cast<std::size_t>(i)].push_back(read_selection(slice.first + i));
+      found[static_cast<std::size_t>(i)].push_back(selected(slice.first + i));
   }
   for (std::int32_t i = 0; i < slice.count; ++i) {
     const request& what = seats_[static_cast<std::size_t>(slice.first + i)].what;

@@ -11,6 +11,7 @@ void add_trace(CLI::App& app, action& chosen) {
   add_trace_info(*trace, chosen);
   add_trace_validate(*trace, chosen);
   add_trace_import(*trace, chosen);
+  add_trace_record(*trace, chosen);
   add_trace_synth(*trace, chosen);
   add_trace_curve(*trace, chosen);
 }

@@ -17,6 +17,7 @@ namespace harness {
 void add_trace_info(CLI::App& trace, action& chosen);
 void add_trace_validate(CLI::App& trace, action& chosen);
 void add_trace_import(CLI::App& trace, action& chosen);
+void add_trace_record(CLI::App& trace, action& chosen);
 void add_trace_synth(CLI::App& trace, action& chosen);
 void add_trace_curve(CLI::App& trace, action& chosen);
 

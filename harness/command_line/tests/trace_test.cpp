@@ -245,4 +245,16 @@ TEST_F(trace_synth, says_what_it_cannot_make) {
   EXPECT_EQ(synth({"--layers", "0", "--steps", "1"}, "no/such/folder").code, 65);
 }
 
+TEST_F(trace_command, records_what_a_workloads_indexer_selects) {
+  const std::string file = (folder_ / "recorded.trace").string();
+  const finished made = run_program({"trace", "record", "tiny", "--steps", "12", "--out", file, "--json"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  const auto json = nlohmann::json::parse(made.out);
+  EXPECT_EQ(json.at("steps"), 12);
+  EXPECT_EQ(json.at("layers"), 3);
+  EXPECT_THAT(json.at("source").get<std::string>(), HasSubstr("indexer of tiny"));
+  EXPECT_EQ(run_program({"trace", "validate", file}).code, 0);
+  EXPECT_EQ(run_program({"trace", "record", "serve_quick", "--out", file}).code, 64);
+}
+
 }  // namespace

@@ -12,7 +12,7 @@
 // happens. Rows that a rejected query asked for stay as they are.
 //
 // A direct token -> slot map makes a step O(selected ids), whatever the pool's size; which row is the victim
-// is the policy's (ess_core/cache/policies).
+// is the policy's (ess_core/cache/policies). The kind hash_scan has no map (ess_core/cache/hash_scan.h).
 #pragma once
 
 #include <array>
@@ -51,7 +51,7 @@ static_assert(sizeof(pool_header) == pool_header_bytes);
 struct pool_view {
   pool_kind kind = pool_kind::lru;
   pool_header* header = nullptr;
-  std::span<slot_id> slot_of;      // [tokens of the context]
+  std::span<slot_id> slot_of;      // [tokens of the context]; none for hash_scan
   std::span<token_id> token_of;    // [C]
   std::span<std::uint32_t> stamp;  // [C]
   std::span<slot_id> order;        // [C] times entries a slot

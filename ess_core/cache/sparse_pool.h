@@ -58,7 +58,7 @@ struct pool_view {
 };
 
 struct resolve_input {
-  std::span<const token_id> selected;  // [query tokens][top_k], -1 padded
+  std::span<const token_id> selected;  // [query tokens][top_k], each ascending, -1 padded at the end
   std::int32_t query_tokens = 1;
   token_id first_new = 0;  // tokens appended in this step: first_new .. first_new + new_tokens - 1
   std::int32_t new_tokens = 0;

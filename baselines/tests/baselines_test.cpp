@@ -61,9 +61,30 @@ TEST(systems, use_the_link_as_defined) {
   EXPECT_FALSE(has(program_of("naive_memcpy"), op_kind::fetch));
   EXPECT_TRUE(has(program_of("naive_gather"), op_kind::fetch));
   EXPECT_TRUE(has(program_of("layer_stream"), op_kind::stream_layer));
-  for (const auto name : {"naive_memcpy", "naive_gather", "layer_stream", "ess"}) {
+  EXPECT_TRUE(has(program_of("hisparse"), op_kind::fetch));
+  for (const auto name : {"naive_memcpy", "naive_gather", "layer_stream", "ess", "hisparse"}) {
     EXPECT_TRUE(has(program_of(name), op_kind::write_back)) << name;
   }
+}
+
+TEST(hisparse, has_a_small_pool_of_fixed_size_that_starts_empty) {
+  const auto as_shipped = make_system("hisparse", {.sparse_ratio = 0.9});
+  EXPECT_EQ(as_shipped->extent(tiny(), 1'000, 1).device_rows, 2 * tiny().top_k);
+  EXPECT_EQ(as_shipped->extent(tiny(), 100'000, 1).device_rows, 2 * tiny().top_k);
+  EXPECT_EQ(as_shipped->extent(tiny(), 40, 1).device_rows, 40);
+  EXPECT_EQ(as_shipped->extent(tiny(), 1'000, 1).staging_rows, 0);
+  EXPECT_EQ(as_shipped->extent(tiny(), 1'000, 4).staging_rows, 4 * (tiny().top_k + 1) - 2 * tiny().top_k);
+  EXPECT_EQ(make_system("hisparse", {.pool_rows = 50})->extent(tiny(), 1'000, 1).device_rows, 50);
+  EXPECT_FALSE(as_shipped->warms_up());
+  EXPECT_TRUE(make_system("ess", {})->warms_up());
+  EXPECT_EQ(as_shipped->map_tokens(1'000), 0);
+}
+
+// What differs is the pool: operation by operation it is the program of `ess` without overlap.
+TEST(hisparse, runs_the_program_of_ess_without_overlap) {
+  const step_program theirs = program_of("hisparse", overlap_kind::da);
+  const step_program ours = program_of("ess", overlap_kind::none);
+  EXPECT_EQ(theirs.operations, ours.operations);
 }
 
 // The copy of layer l + 1 may start once layer l - 1 has been attended, so it runs under layer l.

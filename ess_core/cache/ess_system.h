@@ -1,7 +1,8 @@
-// ESS as a cache system: full latents in host memory, hot rows in a sparse pool per request and layer.
+// ESS as a cache system: full latents in host memory, hot rows in a sparse pool per request and layer, which
+// are attended while the missed rows are fetched.
 #pragma once
 
-#include "ess_core/step/cache_system.h"
+#include "ess_core/cache/pooled_system.h"
 
 namespace ess {
 
@@ -16,29 +17,22 @@ struct ess_options {
   std::int32_t prefetch_rows = 0;  // fetched ahead a request and layer at most; LRU only
 };
 
-class ess_system final : public cache_system {
+class ess_system final : public pooled_system {
  public:
   explicit ess_system(ess_options options);
 
   [[nodiscard]] std::string_view name() const override { return "ess"; }
-  [[nodiscard]] latent_home home() const override { return latent_home::host; }
-  [[nodiscard]] std::int32_t latent_copies(const model_dims& model) const override { return model.layers; }
-  [[nodiscard]] request_extent extent(const model_dims& model, token_id final_tokens,
-                                      std::int32_t query_tokens) const override;
   [[nodiscard]] bool splits_attention() const override { return true; }
   [[nodiscard]] std::vector<std::uint32_t> layer_weights(const model_dims& model) const override;
   [[nodiscard]] pool_kind pool() const override { return options_.policy; }
   [[nodiscard]] std::int32_t prefetch_rows() const override { return options_.prefetch_rows; }
-  [[nodiscard]] row_addressing addressing() const override { return row_addressing::by_location; }
 
-  void resolve(program_builder& b, std::int32_t layer, batch_slice slice) const override;
-  void store_new_row(program_builder& b, std::int32_t layer, batch_slice slice) const override;
-  void write_back(program_builder& b, std::int32_t layer, batch_slice slice) const override;
-  void fetch(program_builder& b, std::int32_t layer, batch_slice slice) const override;
   void select_ahead(program_builder& b, std::int32_t layer, batch_slice slice) const override;
   void fetch_ahead(program_builder& b, std::int32_t layer, batch_slice slice) const override;
 
  private:
+  [[nodiscard]] std::int64_t pool_slots(const model_dims& model, token_id final_tokens) const override;
+
   ess_options options_;
 };
 

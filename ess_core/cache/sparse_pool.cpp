@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "ess_core/cache/hash_scan.h"
 #include "ess_core/cache/policies/clock.h"
 #include "ess_core/cache/policies/fifo.h"
 #include "ess_core/cache/policies/lru.h"
@@ -17,6 +18,7 @@ void reset(const pool_view& pool) {
   *pool.header = {};
   if (pool.kind == pool_kind::fifo || pool.kind == pool_kind::sieve) slot_list::clear(*pool.header);
   if (pool.kind == pool_kind::sieve) pool.header->hand = no_slot;
+  if (pool.kind == pool_kind::hash_scan) hash_scan::clear(pool);
   std::fill(pool.slot_of.begin(), pool.slot_of.end(), absent);
 }
 
@@ -34,6 +36,8 @@ void resolve(const pool_view& pool, const resolve_input& in, resolve_output& out
       return pool_step<sieve_policy>(pool, in, out).run();
     case pool_kind::score_aware:
       return pool_step<score_aware_policy>(pool, in, out).run();
+    case pool_kind::hash_scan:
+      return hash_scan::resolve(pool, in, out);
     case pool_kind::none:
       break;
   }

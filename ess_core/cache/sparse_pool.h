@@ -12,7 +12,7 @@
 // happens. Rows that a rejected query asked for stay as they are.
 //
 // A direct token -> slot map makes a step O(selected ids), whatever the pool's size; which row is the victim
-// is the policy's (ess_core/cache/policies).
+// is the policy's (ess_core/cache/policies). The kind hash_scan has no map (ess_core/cache/hash_scan.h).
 #pragma once
 
 #include <array>
@@ -51,14 +51,14 @@ static_assert(sizeof(pool_header) == pool_header_bytes);
 struct pool_view {
   pool_kind kind = pool_kind::lru;
   pool_header* header = nullptr;
-  std::span<slot_id> slot_of;      // [tokens of the context]
+  std::span<slot_id> slot_of;      // [tokens of the context]; none for hash_scan
   std::span<token_id> token_of;    // [C]
   std::span<std::uint32_t> stamp;  // [C]
   std::span<slot_id> order;        // [C] times entries a slot
 };
 
 struct resolve_input {
-  std::span<const token_id> selected;  // [query tokens][top_k], -1 padded
+  std::span<const token_id> selected;  // [query tokens][top_k], each ascending, -1 padded at the end
   std::int32_t query_tokens = 1;
   token_id first_new = 0;  // tokens appended in this step: first_new .. first_new + new_tokens - 1
   std::int32_t new_tokens = 0;

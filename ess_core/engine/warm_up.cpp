@@ -37,7 +37,7 @@ std::vector<token_id> chunk_of(const std::vector<std::vector<token_id>>& drawn, 
 }  // namespace
 
 void decode_engine::warm_up(batch_slice slice) {
-  if (!system_.has_pool() || options_.warm_up == warm_up_kind::empty) return;
+  if (!system_.warms_up() || options_.warm_up == warm_up_kind::empty) return;
   const memory_layout& l = options_.layout;
   if (options_.warm_up == warm_up_kind::windows) {
     insert_windows(slice);

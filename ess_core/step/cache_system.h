@@ -44,6 +44,8 @@ class cache_system {
   // How the device knows which rows it holds, which has to be set up, warmed and budgeted.
   [[nodiscard]] virtual pool_kind pool() const { return pool_kind::none; }
   [[nodiscard]] bool has_pool() const { return pool() != pool_kind::none; }
+  // Whether the pool holds rows that prefill selected last when the first step begins; else it starts empty.
+  [[nodiscard]] virtual bool warms_up() const { return has_pool(); }
   // By layer: how large its pool is beside those of the others, in parts of `one_weight`; empty: all alike.
   [[nodiscard]] virtual std::vector<std::uint32_t> layer_weights(const model_dims&) const { return {}; }
   // Rows a request and layer that a step may fetch ahead.

@@ -121,6 +121,7 @@ struct operation {
   row_addressing addressing = row_addressing::by_location;  // attend
   std::vector<access> accesses = {};
   std::vector<std::int32_t> waits = {};  // indices of earlier operations, on other streams
+  friend bool operator==(const operation&, const operation&) = default;
 };
 
 // A program is built once for a batch shape and replayed every step.

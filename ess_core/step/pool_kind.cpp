@@ -6,8 +6,8 @@
 namespace ess {
 namespace {
 
-constexpr std::array<std::string_view, pool_kind_count> names = {"none",  "lru",   "fifo",       "random",
-                                                                 "clock", "sieve", "score_aware"};
+constexpr std::array<std::string_view, pool_kind_count> names = {
+    "none", "lru", "fifo", "random", "clock", "sieve", "score_aware", "hash_scan"};
 
 // Map entries a token; tokens, stamps and order entries a slot.
 constexpr std::array<pool_footprint, pool_kind_count> footprints = {{
@@ -18,6 +18,7 @@ constexpr std::array<pool_footprint, pool_kind_count> footprints = {{
     {1, 1, 1, 0},  // clock
     {1, 1, 1, 2},  // sieve: the neighbours of each slot
     {1, 1, 1, 1},  // score_aware: candidates of one step
+    {0, 1, 0, 1},  // hash_scan: slots in the order in which they are given up
 }};
 
 }  // namespace

@@ -15,8 +15,9 @@ enum class pool_kind : std::uint8_t {
   clock,        // the first row that was not used since a hand last passed; rows in a circle by slot
   sieve,        // the same, rows in order of arrival and the hand going from the oldest to the newest
   score_aware,  // the row whose latest indexer score is lowest
+  hash_scan,    // no map: a step hashes its rows and walks over all slots, as the shipped engines do
 };
-inline constexpr int pool_kind_count = static_cast<int>(pool_kind::score_aware) + 1;
+inline constexpr int pool_kind_count = static_cast<int>(pool_kind::hash_scan) + 1;
 
 // Device memory beside the rows. A header of every pool comes on top.
 struct pool_footprint {

@@ -41,9 +41,10 @@ exit_code list(const list_arguments& arguments) {
   }
   for (const auto& e : entries) {
     if (e.fault.empty()) {
-      print(fmt::format("{:<14}{:<7}{:>4} points  {}\n", e.name, to_string(e.kind), e.points, e.description));
+      print(
+          fmt::format("{:<16} {:<6}{:>4} points  {}\n", e.name, to_string(e.kind), e.points, e.description));
     } else {
-      print(fmt::format("{:<14}cannot be read: {}\n", e.name, e.fault));
+      print(fmt::format("{:<16} cannot be read: {}\n", e.name, e.fault));
     }
   }
   return exit_code::ok;

@@ -85,8 +85,7 @@ std::string missing_mechanism(const settings& s, const ess::model_dims& model) {
 
 std::int32_t largest(const settings& s) {
   const ess::model_dims model = model_of(s);
-  const auto system = system_of(s);
-  return system ? ess::largest_batch(shape_of(s, model), *system, budgets_of(s, model), batch_limit) : 0;
+  return ess::largest_batch(shape_of(s, model), *system_of(s), budgets_of(s, model), batch_limit);
 }
 
 // The batch asked for, and what to say if there is none.
@@ -192,17 +191,21 @@ settings planned_point::effective(int cpu_threads) const {
   // Before a fixed batch all caches are put in their places in bulk, outside the times.
   const bool lands = shape.hand_over == ess::hand_over_way::via_device && layout().landing_rows > 0;
   out.handover = lands ? workloads::handover_mode::via_device : workloads::handover_mode::to_host;
+  if (system->has_pool() && !system->warms_up()) out.warmup = workloads::warmup_mode::empty;
+  if (system->pool() == ess::pool_kind::hash_scan) {  // its size is a number of rows whatever the context is
+    out.policy = workloads::eviction_policy::lru;
+    out.pool_weights.clear();
+    out.prefetch_rows = 0;
+    out.sparse_ratio.reset();
+    out.pool_rows =
+        static_cast<int>(system->extent(model, shape.final_tokens, shape.query_tokens).device_rows);
+  }
   return out;
 }
 
 planned_point plan_point(const workloads::point& point) {
   const settings& s = point.requested;
   planned_point plan{.point = point, .model = model_of(s), .system = system_of(s)};
-  if (!plan.system) {
-    refuse(plan, plan_verdict::unsupported,
-           fmt::format("system '{}' is not in this version", workloads::to_string(s.system)));
-    return plan;
-  }
   plan.shape = shape_of(s, plan.model);
   plan.budgets = budgets_of(s, plan.model);
   const bool limited = plan.budgets.device.value > 0 || plan.budgets.host.value > 0;

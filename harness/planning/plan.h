@@ -21,7 +21,7 @@ struct planned_point {
   std::string reason;  // why not, with the numbers
 
   ess::model_dims model;
-  std::shared_ptr<const ess::cache_system> system;      // null if the system is not in this version
+  std::shared_ptr<const ess::cache_system> system;
   ess::overlap_kind overlap = ess::overlap_kind::none;  // effective
   ess::memory_budgets budgets;
   ess::batch_plan shape;

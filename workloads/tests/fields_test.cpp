@@ -79,7 +79,8 @@ TEST(fields, the_paths_that_scripts_rely_on_exist) {
 
 TEST(fields, help_shows_unit_range_and_default) {
   EXPECT_THAT(describe_fields(),
-              testing::HasSubstr("sparse_ratio\n    in (0, 1]; default 0.2\n    pool slots over context\n"));
+              testing::HasSubstr("sparse_ratio\n    in (0, 1]; default 0.2\n    pool slots over context; "
+                                 "hisparse has a pool of fixed size\n"));
   EXPECT_THAT(describe_fields(), testing::HasSubstr("link.call_us [us]\n    at least 0; default 5.0\n"));
   EXPECT_THAT(describe_fields(), testing::HasSubstr("pool_rows [rows]\n    at least 1; default none\n"));
 }

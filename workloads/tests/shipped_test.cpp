@@ -49,21 +49,21 @@ TEST(shipped_workloads, every_cut_off_file_is_an_error_with_a_line_in_it) {
   }
 }
 
-TEST(shipped_workloads, quick_compares_five_systems_and_an_uncapped_point) {
+TEST(shipped_workloads, quick_compares_six_systems_and_an_uncapped_point) {
   const workload quick = load("quick");
-  ASSERT_EQ(quick.points.size(), 6u);
+  ASSERT_EQ(quick.points.size(), 7u);
   EXPECT_EQ(quick.points[1].label, "naive_memcpy");
   EXPECT_EQ(quick.points[1].batch_of->system, system_kind::all_gpu);
-  EXPECT_EQ(quick.points[5].label, "uncapped");
-  EXPECT_EQ(quick.points[5].batch_of->device_budget_beyond_weights_bytes,
+  EXPECT_EQ(quick.points[6].label, "uncapped");
+  EXPECT_EQ(quick.points[6].batch_of->device_budget_beyond_weights_bytes,
             quick.points[0].requested.device_budget_beyond_weights_bytes);
-  EXPECT_EQ(quick.points[5].requested.device_budget_bytes, 0);
+  EXPECT_EQ(quick.points[6].requested.device_budget_bytes, 0);
 }
 
 TEST(shipped_workloads, quick_takes_the_settings_that_people_vary) {
   const workload quick = load("quick", {.set = {"batch=1", "steps=2", "context_tokens=1024", "overlap=none",
                                                 "device_budget_bytes=1000000000", "pool_rows=300"}});
-  EXPECT_EQ(quick.points.size(), 6u);
+  EXPECT_EQ(quick.points.size(), 7u);
   EXPECT_EQ(quick.points[1].requested.batch, batch_choice(1));
 }
 

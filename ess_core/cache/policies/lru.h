@@ -11,6 +11,7 @@
 // go on at.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -29,12 +30,17 @@ class lru_policy {
   lru_policy(const pool_view& pool, const resolve_input&) : lru_policy(pool) {}
 
   void forget(slot_id) {}  // the next row there supersedes its entry
-  bool touch(slot_id slot) {
-    const std::uint32_t stamp = std::exchange(stamp_[slot], in_use);
-    if (stamp == in_use) return false;
-    ahead_.used += stamp / ahead;
-    ++in_step_;
-    return true;
+  std::int32_t touch(std::span<const slot_id> slots) {
+    std::uint32_t first = 0;
+    std::uint32_t came_ahead = 0;
+    for (const slot_id slot : slots) {
+      const std::uint32_t stamp = std::exchange(stamp_[slot], in_use);
+      first += stamp != in_use ? 1 : 0;
+      came_ahead += stamp / ahead;
+    }
+    ahead_.used += static_cast<std::int32_t>(came_ahead);
+    in_step_ += first;
+    return static_cast<std::int32_t>(first);
   }
   slot_id victim() {
     while (superseded(header_.begin)) ++header_.begin;
@@ -43,10 +49,17 @@ class lru_policy {
     return slot;
   }
   void admit(slot_id slot) {
-    use(slot);
+    stamp_[slot] = in_use;
     ++in_step_;
   }
-  void use(slot_id slot) { append(slot, 0); }
+  void use(std::span<const row_location> rows) {
+    while (!rows.empty()) {
+      if (header_.end == room_) squeeze();
+      const std::size_t now = std::min<std::size_t>(rows.size(), room_ - header_.end);
+      append(rows.first(now));
+      rows = rows.subspan(now);
+    }
+  }
   void end_step() {
     header_.hand = static_cast<slot_id>(header_.used - in_step_);
     header_.step = header_.begin;
@@ -58,7 +71,9 @@ class lru_policy {
   std::optional<slot_id> admit_ahead() {
     if (header_.used < capacity_) {
       const slot_id slot = header_.used++;
-      append(slot, ahead);
+      const row_location location = slot;
+      use({&location, 1});
+      stamp_[slot] |= ahead;
       return slot;
     }
     if (header_.hand == 0) return std::nullopt;
@@ -76,20 +91,34 @@ class lru_policy {
 
   [[nodiscard]] bool superseded(std::uint32_t entry) const { return (stamp_[log_[entry]] & ~ahead) != entry; }
 
-  void append(slot_id slot, std::uint32_t mark) {
-    if (header_.end == room_) squeeze();
-    stamp_[slot] = header_.end | mark;
-    log_[header_.end++] = slot;
+  // Where there is room for all. Rows in staging are no entries.
+  void append(std::span<const row_location> rows) {
+    std::uint32_t* const stamp = stamp_;
+    slot_id* const log = log_;
+    const std::uint32_t capacity = capacity_;
+    std::uint32_t end = header_.end;
+    for (const row_location row : rows) {
+      const auto slot = static_cast<std::uint32_t>(row & ~incoming_flag);
+      if (slot >= capacity) continue;
+      stamp[slot] = end;
+      log[end++] = static_cast<slot_id>(slot);
+    }
+    header_.end = end;
   }
 
+  // In two passes, none of which branches on what is as likely as not.
   void squeeze() {
+    const std::uint32_t end = header_.end;
     std::uint32_t to = 0;
-    for (std::uint32_t from = header_.begin; from < header_.end; ++from) {
+    for (std::uint32_t from = header_.begin; from < end; ++from) {
       const slot_id slot = log_[from];
       const bool keep = !superseded(from);
       log_[to] = slot;
-      stamp_[slot] = keep ? to | (stamp_[slot] & ahead) : stamp_[slot];
       to += keep ? 1 : 0;
+    }
+    for (std::uint32_t entry = 0; entry < to; ++entry) {
+      std::uint32_t& stamp = stamp_[log_[entry]];
+      stamp = entry | (stamp & ahead);
     }
     header_.begin = 0;
     header_.end = to;

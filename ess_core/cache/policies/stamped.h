@@ -12,13 +12,17 @@ class stamped_policy {
       : pool_(pool), stamp_(pool.stamp.data()), now_(2 * ++pool.header->step) {}
 
   void forget(slot_id slot) { wipe(slot); }
-  bool touch(slot_id slot) {
-    if (in_use(slot)) return false;
-    stamp_[slot] = now_;
-    return true;
+  std::int32_t touch(std::span<const slot_id> slots) {
+    std::int32_t first = 0;
+    for (const slot_id slot : slots) {
+      if (in_use(slot)) continue;
+      stamp_[slot] = now_;
+      ++first;
+    }
+    return first;
   }
   void admit(slot_id slot) { stamp_[slot] = now_ + 1; }
-  void use(slot_id) {}
+  void use(std::span<const row_location>) {}
   void end_step() {}
   [[nodiscard]] ahead_rows ahead_of_step() const { return {}; }
 

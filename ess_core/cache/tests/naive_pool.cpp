@@ -6,19 +6,21 @@
 namespace ess::test {
 namespace {
 
+// Of those that are not used.
+token_id take_first(tokens& rows, const tokens& used) {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](token_id t) { return !contains(used, t); });
+  const token_id token = *found;
+  rows.erase(found);
+  return token;
+}
+
 // Rows in a list whose front leaves first; LRU moves a row to the back when it is used.
 class naive_queue final : public naive_policy {
  public:
   explicit naive_queue(bool moves) : moves_(moves) {}
   void forget(token_id token) override { std::erase(rows_, token); }
   void hit(token_id) override {}
-  token_id evict(const tokens& used, const std::vector<float>&) override {
-    const auto found =
-        std::find_if(rows_.begin(), rows_.end(), [&](token_id t) { return !contains(used, t); });
-    const token_id token = *found;
-    rows_.erase(found);
-    return token;
-  }
+  token_id evict(const tokens& used, const std::vector<float>&) override { return take_first(rows_, used); }
   void admit(token_id token) override { rows_.push_back(token); }
   void use(token_id token) override {
     if (moves_) std::erase(rows_, token), rows_.push_back(token);
@@ -161,6 +163,31 @@ class naive_scores final : public naive_policy {
   tokens rows_;
 };
 
+// Rows in a list whose front leaves first, sorted anew in every step: rows that it does not use, missed rows
+// in order of use, new tokens, hits; each part otherwise in the order of before.
+class naive_rewrite final : public naive_policy {
+ public:
+  void forget(token_id token) override { std::erase(rows_, token); }
+  void hit(token_id token) override { hits_.push_back(token); }
+  token_id evict(const tokens& used, const std::vector<float>&) override { return take_first(rows_, used); }
+  void admit(token_id token) override {
+    rows_.push_back(token);
+    admitted_.push_back(token);
+  }
+  void end_step(token_id first_new) override {
+    const auto part = [&](token_id t) {
+      return contains(hits_, t) ? 3 : !contains(admitted_, t) ? 0 : t < first_new ? 1 : 2;
+    };
+    std::stable_sort(rows_.begin(), rows_.end(), [&](token_id a, token_id b) { return part(a) < part(b); });
+    hits_.clear();
+    admitted_.clear();
+  }
+  [[nodiscard]] tokens held() const override { return rows_; }
+
+ private:
+  tokens rows_, hits_, admitted_;
+};
+
 }  // namespace
 
 std::unique_ptr<naive_policy> make_naive_policy(pool_kind kind, counter_rng draws, std::uint64_t first_draw) {
@@ -175,6 +202,8 @@ std::unique_ptr<naive_policy> make_naive_policy(pool_kind kind, counter_rng draw
       return std::make_unique<naive_sieve>();
     case pool_kind::score_aware:
       return std::make_unique<naive_scores>();
+    case pool_kind::hash_scan:
+      return std::make_unique<naive_rewrite>();
     default:
       return std::make_unique<naive_queue>(true);
   }
@@ -216,6 +245,7 @@ naive_result naive_step(naive_policy& policy, std::size_t capacity, const resolv
     if (q < fresh.size()) take(fresh[q]);
     for (std::size_t i = 0; i < top_k; ++i) take(in.selected[q * top_k + i]);
   }
+  policy.end_step(in.first_new);
   return r;
 }
 

@@ -24,6 +24,7 @@ class naive_policy {
   virtual token_id evict(const tokens& used, const std::vector<float>& scores) = 0;  // removes it
   virtual void admit(token_id token) = 0;
   virtual void use(token_id /*token*/) {}  // hits and admitted rows, in order of use
+  virtual void end_step(token_id /*first_new*/) {}
   [[nodiscard]] virtual tokens held() const = 0;
 };
 

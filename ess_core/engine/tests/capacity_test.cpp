@@ -18,6 +18,10 @@ TEST(make_layout, counts_what_each_policy_keeps_beside_the_rows) {
   EXPECT_EQ(pool_bytes(pool_kind::sieve), maps_and_headers + 2 * 64 * 12);
   EXPECT_EQ(pool_bytes(pool_kind::clock), maps_and_headers + 2 * 64 * 8);
   EXPECT_EQ(pool_bytes(pool_kind::score_aware), maps_and_headers + 2 * 64 * 10);
+  const auto hisparse = make_system("hisparse", {.pool_rows = 64});
+  const memory_layout theirs = make_layout({.model = model, .final_tokens = 1024}, *hisparse, 2, 2);
+  EXPECT_EQ(theirs.map_tokens, 0);
+  EXPECT_EQ(buffer_bytes(theirs, buffer_id::pool).value / model.layers, 2 * (32 + 64 * 6));
 }
 
 TEST(largest_batch, is_the_last_that_fits) {

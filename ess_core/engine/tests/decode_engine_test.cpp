@@ -84,6 +84,13 @@ TEST(decode_engine, layerwise_overlap_measures_its_layers_in_the_warm_up) {
   EXPECT_EQ(given.layer_misses(), (std::vector<double>{1, 2, 3, 4}));
 }
 
+TEST(decode_engine, a_system_that_does_not_warm_up_starts_empty) {
+  fixture f({.system = "hisparse", .room = 1, .seats = 1});
+  f.engine->admit_batch({{0, 190, 5}});
+  EXPECT_GE(f.engine->step().rows.misses, 3 * 31);
+  EXPECT_EQ(f.prefill.window_ids(0, 190), nullptr);
+}
+
 // A request that brings its selections along warms the pool to the same state as one whose selections are
 // made here.
 TEST(decode_engine, warm_up_from_kept_selections_is_the_same) {

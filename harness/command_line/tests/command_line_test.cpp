@@ -42,14 +42,16 @@ class command_line : public testing::Test {
 TEST_F(command_line, lists_the_shipped_workloads) {
   const finished listed = run_program({"list"});
   EXPECT_EQ(listed.code, 0);
-  for (const char* name : {"quick", "control", "serve_quick", "paper_32k", "paper_128k", "tiny"}) {
+  for (const char* name :
+       {"quick", "control", "versus_hisparse", "serve_quick", "paper_32k", "paper_128k", "tiny"}) {
     EXPECT_THAT(listed.out, HasSubstr(name));
   }
   EXPECT_GE(nlohmann::json::parse(run_program({"list", "--json"}).out).size(), 5u);
 }
 
 TEST_F(command_line, validates_every_shipped_workload) {
-  for (const char* name : {"quick", "control", "serve_quick", "paper_32k", "paper_128k", "tiny"}) {
+  for (const char* name :
+       {"quick", "control", "versus_hisparse", "serve_quick", "paper_32k", "paper_128k", "tiny"}) {
     const finished valid = run_program({"validate", name});
     EXPECT_EQ(valid.code, 0) << valid.err;
     EXPECT_THAT(valid.out, HasSubstr("valid"));
@@ -57,7 +59,7 @@ TEST_F(command_line, validates_every_shipped_workload) {
 }
 
 TEST_F(command_line, plans_are_pure_and_byte_stable) {
-  for (const char* name : {"quick", "paper_32k", "paper_128k"}) {
+  for (const char* name : {"quick", "versus_hisparse", "paper_32k", "paper_128k"}) {
     const finished first = run_program({"plan", name, "--json"});
     EXPECT_EQ(first.code, 0) << first.err;
     EXPECT_EQ(first.out, run_program({"plan", name, "--json"}).out);
@@ -77,7 +79,7 @@ TEST_F(command_line, runs_all_systems_accuracy_first) {
   const finished done = run_tiny({"--json"});
   ASSERT_EQ(done.code, 0) << done.err;
   const auto data = nlohmann::json::parse(done.out);
-  ASSERT_EQ(data.at("points").size(), 5u);
+  ASSERT_EQ(data.at("points").size(), 6u);
   for (const auto& point : data.at("points")) {
     EXPECT_EQ(point.at("status"), "ok") << point.dump();
     EXPECT_FALSE(point.at("accuracy").empty());

@@ -47,16 +47,41 @@ TEST(plan_point, max_without_a_budget_has_no_answer) {
   EXPECT_THAT(plan.reason, testing::HasSubstr("needs a budget"));
 }
 
+TEST(plan_point, knows_every_system_that_a_workload_can_name) {
+  for (const std::string_view name : workloads::system_names()) {
+    const planned_point plan = plan_point(point_of(workloads::parse_system(name).value()));
+    EXPECT_EQ(plan.verdict, plan_verdict::ok) << name << ": " << plan.reason;
+    EXPECT_EQ(plan.system->name(), name);
+  }
+}
+
 TEST(plan_point, mechanisms_of_later_versions_are_refused_by_name) {
-  workloads::point p = point_of(workloads::system_kind::hisparse);
-  EXPECT_EQ(plan_point(p).verdict, plan_verdict::unsupported);
-  p = point_of(workloads::system_kind::all_gpu);
+  workloads::point p = point_of(workloads::system_kind::all_gpu);
   p.requested.model.preset = "deepseek_v3_2";
   p.requested.device_budget_beyond_weights_bytes = 100'000'000'000;
   p.requested.cluster.ep = 32;
   EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("mixture of experts runs on one device"));
   p.requested.model.layers = 1;
   EXPECT_EQ(plan_point(p).verdict, plan_verdict::ok) << plan_point(p).reason;
+}
+
+TEST(planned_point, effective_settings_of_hisparse_are_those_of_its_design) {
+  workloads::point p = point_of(workloads::system_kind::hisparse);
+  const planned_point plan = plan_point(p);
+  ASSERT_EQ(plan.verdict, plan_verdict::ok) << plan.reason;
+  const workloads::settings used = plan.effective(2);
+  EXPECT_EQ(used.overlap, workloads::overlap_mode::none);
+  EXPECT_EQ(used.warmup, workloads::warmup_mode::empty);
+  EXPECT_EQ(used.policy, workloads::eviction_policy::lru);
+  EXPECT_EQ(used.pool_rows, 2 * plan.model.top_k);
+  EXPECT_EQ(used.sparse_ratio, std::nullopt);
+  p.requested.policy = workloads::eviction_policy::sieve;
+  p.requested.sparse_ratio.reset();
+  p.requested.pool_rows = 100;
+  EXPECT_EQ(plan_point(p).effective(2).pool_rows, 100);
+  EXPECT_EQ(plan_point(p).effective(2).policy, workloads::eviction_policy::lru);
+  EXPECT_EQ(plan_point(point_of(workloads::system_kind::ess)).effective(2).warmup,
+            workloads::warmup_mode::windows);
 }
 
 TEST(plan_point, a_mixture_of_experts_is_counted_with_its_buffers) {

@@ -67,9 +67,11 @@ TEST(cpu_device, every_system_without_overlap_equals_all_gpu_bit_for_bit) {
 TEST(cpu_device, pools_smaller_than_a_step_equal_all_gpu_too) {
   const trace want = run({});
   for (const std::int64_t rows : {1, 20, 32, 33, 40}) {
-    const trace got = run({.system = "ess", .ess = {.pool_rows = rows}});
-    EXPECT_EQ(got.hidden, want.hidden) << rows << " rows";
-    EXPECT_GT(got.rows.misses, 0);
+    for (const std::string_view system : {"ess", "hisparse"}) {
+      const trace got = run({.system = system, .ess = {.pool_rows = rows}});
+      EXPECT_EQ(got.hidden, want.hidden) << system << ", " << rows << " rows";
+      EXPECT_GT(got.rows.misses, 0);
+    }
   }
 }
 

@@ -138,6 +138,8 @@ std::vector<show_column> columns_of(const loaded_run& run) {
   columns.push_back(metric_column({"hits", "%"}, "hit_rate", 100, 1));
   columns.push_back(metric_column({"misses", "/top-k"}, "misses_over_topk", 1, 3));
   columns.push_back(metric_column({"MB in", "a step"}, "h2d_bytes_per_step", 1e-6, 2));
+  if (any_point_has(run, "exposed_transfer_us_per_layer"))
+    columns.push_back(metric_column({"exposed", "us/layer"}, "exposed_transfer_us_per_layer", 1, 0));
   columns.push_back(metric_column({"device", "MB"}, "device_bytes", 1e-6, 1));
   columns.push_back(metric_column({"host", "MB"}, "host_bytes", 1e-6, 1));
   columns.push_back(metric_column({"link", "prop."}, "link_proportion", 1, 2));
@@ -202,6 +204,7 @@ std::string legend_of(const loaded_run& run) {
       "others,\n"
       "               as a share of the top-k\n"
       "  MB in        moved from host to device in a step; MB are millions of bytes\n"
+      "  exposed      time a layer in which the link moved rows and nothing was computed\n"
       "  link prop.   proportion of link to compute; gains are comparable between machines only where it "
       "agrees\n"
       "  -            not measured, or it does not apply\n";

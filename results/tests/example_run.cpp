@@ -43,6 +43,7 @@ loaded_point with_link(loaded_point of, double hit_rate, double bytes) {
   metrics["hit_rate"] = exactly(hit_rate, "");
   metrics["misses_over_topk"] = exactly(1 - hit_rate, "");
   metrics["h2d_bytes_per_step"] = exactly(bytes, "B");
+  metrics["exposed_transfer_us_per_layer"] = exactly(bytes * 1e-5, "us");
   metrics["link_proportion"] = exactly(2.7, "");
   metrics["op_attend_us"] = exactly(21'000, "us");
   metrics["op_fetch_us"] = exactly(9'500.25, "us");

@@ -1,0 +1,41 @@
+// Attention as general libraries have it, to compare `attend` with: all rows in f32, a product with the
+// queries, a softmax, a product with the weights. One implementation a library; the rest is shared.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+namespace ess::cpu::bench {
+
+struct attention_sizes {
+  int heads;
+  int rows;
+  int kv_lora;
+  int rope;
+
+  [[nodiscard]] int width() const { return kv_lora + rope; }
+};
+
+class two_products {
+ public:
+  virtual ~two_products() = default;
+  [[nodiscard]] virtual std::string library() const = 0;
+  // query: [heads][width], rows: [rows][width] -> logits: [heads][rows].
+  virtual void multiply_query(const float* query, const float* rows, float* logits) = 0;
+  // weights: [heads][rows], rows: [rows][width] of which kv_lora columns count -> out: [heads][kv_lora].
+  virtual void multiply_weights(const float* weights, const float* rows, float* out) = 0;
+};
+
+// Null where the library was not found when this was built.
+std::unique_ptr<two_products> products_of_libxsmm(attention_sizes sizes);
+std::unique_ptr<two_products> products_of_onednn(attention_sizes sizes);
+std::unique_ptr<two_products> products_of_openblas(attention_sizes sizes);
+
+// Row by row, in place: exp(scale * value - largest). inverse_sums: [count of rows], of what is left in a
+// row.
+void soften_rows(float* values, int count, int columns, float scale, float* inverse_sums);
+// Row i times factors[i].
+void scale_rows(float* values, int count, int columns, const float* factors);
+
+}  // namespace ess::cpu::bench

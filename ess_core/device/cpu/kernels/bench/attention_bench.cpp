@@ -38,11 +38,11 @@ class selections {
 
  private:
   static constexpr std::int64_t cached = 16'384;
-  const std::uint8_t* row(std::int64_t i) const {
-    return &bytes_[static_cast<std::size_t>(i * format.bytes())];
+  static const std::uint8_t* row(std::int64_t i) {
+    static const std::vector<std::uint8_t> bytes = test::random_rows(cached, format, 1);
+    return &bytes[static_cast<std::size_t>(i * format.bytes())];
   }
 
-  std::vector<std::uint8_t> bytes_ = test::random_rows(cached, format, 1);
   std::vector<std::vector<const std::uint8_t*>> lists_;
   std::size_t next_ = 0;
 };

@@ -109,7 +109,7 @@ class library_attention {
                   .rotary = row + s_.kv_lora});
     }
     products_.multiply_query(query, rows_.data(), logits_.data());
-    soften_rows(logits_.data(), s_.heads, s_.rows, scale, inverse_sums_.data());
+    soften(logits_.data(), s_, products_.order(), scale, inverse_sums_.data());
     products_.multiply_weights(logits_.data(), rows_.data(), out);
     scale_rows(out, s_.heads, s_.kv_lora, inverse_sums_.data());
   }

@@ -11,13 +11,12 @@
 
 namespace {
 
-// Each library has a variable of its own; those that are set stay.
+// Each library has a variable of its own; those that are set stay. (OpenBLAS reads its own before main.)
 void restrict_simd(const std::string& target) {
   ess::cpu::use_simd_target(target);
   if (target != "AVX2") return;
   setenv("LIBXSMM_TARGET", "hsw", 0);
   setenv("DNNL_MAX_CPU_ISA", "AVX2", 0);
-  setenv("OPENBLAS_CORETYPE", "Haswell", 0);
 }
 
 }  // namespace

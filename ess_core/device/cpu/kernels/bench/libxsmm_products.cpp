@@ -19,11 +19,19 @@ constexpr int output_columns = 64;
 constexpr int output_heads = 64;
 constexpr int output_rows = 256;  // summed at once
 
+struct kernel_shape {
+  int m, n, k;
+  int lda, ldb, ldc;
+  float beta;
+  int flags;
+};
+
 // Column-major, as libxsmm has it.
-libxsmm_smmfunction kernel(int m, int n, int k, int lda, int ldb, int ldc, float beta) {
+libxsmm_smmfunction kernel(const kernel_shape& s) {
   const float alpha = 1;
-  const int flags = LIBXSMM_GEMM_FLAG_NONE, prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
-  const auto generated = libxsmm_smmdispatch(m, n, k, &lda, &ldb, &ldc, &alpha, &beta, &flags, &prefetch);
+  const int prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
+  const auto generated =
+      libxsmm_smmdispatch(s.m, s.n, s.k, &s.lda, &s.ldb, &s.ldc, &alpha, &s.beta, &s.flags, &prefetch);
   if (generated == nullptr) throw std::runtime_error("libxsmm generates no kernel");
   return generated;
 }
@@ -33,13 +41,16 @@ class libxsmm_products final : public two_products {
   explicit libxsmm_products(attention_sizes sizes)
       : sizes_(sizes),
         query_(static_cast<std::size_t>(sizes.heads) * sizes.width()),
-        tile_(static_cast<std::size_t>(query_rows) * query_heads),
-        multiply_query_(
-            kernel(query_heads, query_rows, sizes.width(), query_heads, sizes.width(), query_heads, 0)),
-        first_output_(
-            kernel(output_columns, output_heads, output_rows, sizes.width(), sizes.rows, sizes.kv_lora, 0)),
-        next_output_(
-            kernel(output_columns, output_heads, output_rows, sizes.width(), sizes.rows, sizes.kv_lora, 1)) {
+        query_product_(kernel({.m = query_heads,
+                               .n = query_rows,
+                               .k = sizes.width(),
+                               .lda = query_heads,
+                               .ldb = sizes.width(),
+                               .ldc = sizes.heads,
+                               .beta = 0,
+                               .flags = LIBXSMM_GEMM_FLAG_NONE})),
+        first_product_(weight_product(0)),
+        next_product_(weight_product(1)) {
     if (sizes.heads % output_heads != 0 || sizes.rows % output_rows != 0 ||
         sizes.kv_lora % output_columns != 0)
       throw std::invalid_argument("libxsmm_products: no blocks for these sizes");
@@ -47,28 +58,38 @@ class libxsmm_products final : public two_products {
 
   std::string library() const override { return gemm_kernel_name(); }
 
+  logit_order order() const override { return logit_order::rows_by_heads; }
+
   void multiply_query(const float* query, const float* rows, float* logits) override {
     pack(query);
     for (int r = 0; r < sizes_.rows; r += query_rows)
-      for (int h = 0; h < sizes_.heads; h += query_heads) {
-        multiply_query_(&query_[static_cast<std::size_t>(h) * sizes_.width()],
-                        rows + static_cast<std::size_t>(r) * sizes_.width(), tile_.data());
-        for (int i = 0; i < query_heads; ++i)
-          for (int j = 0; j < query_rows; ++j)
-            logits[static_cast<std::size_t>(h + i) * sizes_.rows + r + j] = tile_[j * query_heads + i];
-      }
+      for (int h = 0; h < sizes_.heads; h += query_heads)
+        query_product_(&query_[static_cast<std::size_t>(h) * sizes_.width()],
+                       rows + static_cast<std::size_t>(r) * sizes_.width(),
+                       logits + static_cast<std::size_t>(r) * sizes_.heads + h);
   }
 
   void multiply_weights(const float* weights, const float* rows, float* out) override {
     for (int r = 0; r < sizes_.rows; r += output_rows)
       for (int c = 0; c < sizes_.kv_lora; c += output_columns)
         for (int h = 0; h < sizes_.heads; h += output_heads)
-          (r == 0 ? first_output_ : next_output_)(rows + static_cast<std::size_t>(r) * sizes_.width() + c,
-                                                  weights + static_cast<std::size_t>(h) * sizes_.rows + r,
-                                                  out + static_cast<std::size_t>(h) * sizes_.kv_lora + c);
+          (r == 0 ? first_product_ : next_product_)(rows + static_cast<std::size_t>(r) * sizes_.width() + c,
+                                                    weights + static_cast<std::size_t>(r) * sizes_.heads + h,
+                                                    out + static_cast<std::size_t>(h) * sizes_.kv_lora + c);
   }
 
  private:
+  libxsmm_smmfunction weight_product(float beta) const {
+    return kernel({.m = output_columns,
+                   .n = output_heads,
+                   .k = output_rows,
+                   .lda = sizes_.width(),
+                   .ldb = sizes_.heads,
+                   .ldc = sizes_.kv_lora,
+                   .beta = beta,
+                   .flags = LIBXSMM_GEMM_FLAG_TRANS_B});
+  }
+
   // [heads][width] -> tiles of [width][query_heads].
   void pack(const float* query) {
     const auto width = static_cast<std::size_t>(sizes_.width());
@@ -79,8 +100,8 @@ class libxsmm_products final : public two_products {
   }
 
   attention_sizes sizes_;
-  std::vector<float> query_, tile_;
-  libxsmm_smmfunction multiply_query_, first_output_, next_output_;
+  std::vector<float> query_;
+  libxsmm_smmfunction query_product_, first_product_, next_product_;
 };
 
 }  // namespace

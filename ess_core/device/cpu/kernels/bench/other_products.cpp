@@ -32,6 +32,7 @@ class onednn_products final : public two_products {
     return "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." +
            std::to_string(v->patch);
   }
+  logit_order order() const override { return logit_order::heads_by_rows; }
   void multiply_query(const float* query, const float* rows, float* logits) override {
     run(first_, {query_, query}, {rows_by_query_, rows}, {logits_, logits});
   }
@@ -80,6 +81,7 @@ class openblas_products final : public two_products {
   explicit openblas_products(attention_sizes sizes) : s_(sizes) { openblas_set_num_threads(1); }
 
   std::string library() const override { return std::string("OpenBLAS ") + openblas_get_corename(); }
+  logit_order order() const override { return logit_order::heads_by_rows; }
   void multiply_query(const float* query, const float* rows, float* logits) override {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, s_.heads, s_.rows, s_.width(), 1, query, s_.width(),
                 rows, s_.width(), 0, logits, s_.rows);

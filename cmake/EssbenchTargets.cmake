@@ -7,6 +7,7 @@
 #     TESTS tests/e4m3_test.cpp     -> one test binary, each test known to ctest
 #     TEST_DEPENDS ...
 #     BENCHMARKS bench/e4m3_bench.cpp)
+add_custom_target(benchmarks)  # all of them
 function(ess_component name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE;TESTS;TEST_DEPENDS;BENCHMARKS" ${ARGN})
   set(target ess_${name})
@@ -23,5 +24,6 @@ function(ess_component name)
   if(ESSBENCH_BENCHMARKS AND arg_BENCHMARKS)
     add_executable(${target}_bench ${arg_BENCHMARKS})
     target_link_libraries(${target}_bench PRIVATE ${target} ${arg_PRIVATE} benchmark::benchmark_main)
+    add_dependencies(benchmarks ${target}_bench)
   endif()
 endfunction()

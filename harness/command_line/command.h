@@ -39,6 +39,7 @@ void add_export(CLI::App& app, action& chosen);
 void add_doctor(CLI::App& app, action& chosen);
 void add_timeline(CLI::App& app, action& chosen);
 void add_trace(CLI::App& app, action& chosen);
+void add_bench_table(CLI::App& app, action& chosen);
 
 // The command line as it was typed, for the record and for hints.
 void remember_command_line(int argc, char** argv);

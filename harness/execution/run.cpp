@@ -9,6 +9,7 @@
 #include <span>
 
 #include "ess_core/device/cpu/kernels/fma_rate.h"
+#include "ess_core/device/cpu/kernels/simd_target.h"
 #include "ess_core/device/cpu/kernels/gemm.h"
 #include "ess_core/nvtx/nvtx.h"
 #include "harness/environment/environment.h"

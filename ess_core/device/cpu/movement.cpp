@@ -25,6 +25,7 @@ struct row_source {
   std::int64_t pitch;
 };
 
+// Another core attends to them.
 void copy_listed_rows(context& c, row_source from, std::uint8_t* to) {
   copy_rows({.from = from.rows,
              .from_pitch = from.pitch,
@@ -33,7 +34,8 @@ void copy_listed_rows(context& c, row_source from, std::uint8_t* to) {
              .to_pitch = c.row_bytes(),
              .to_rows = c.copy_to.data(),
              .n = static_cast<std::int64_t>(c.copy_from.size()),
-             .row_bytes = c.row_bytes()});
+             .row_bytes = c.row_bytes(),
+             .stores = row_stores::streaming});
 }
 
 // Brings the rows of all slots; returns how many.
@@ -92,13 +94,23 @@ void write_back(context& c, const operation& op) {
   const auto start = paced_link::clock::now();
   const std::int64_t first = std::int64_t{op.slice.first} * c.queries();
   const std::int64_t count = std::int64_t{op.slice.count} * c.queries();
+  c.copy_from.clear();
+  c.copy_to.clear();
   for (std::int64_t lane = first; lane < first + count; ++lane) {
-    std::memcpy(c.host_rows(c.seat_of_lane(lane), op.layer) +
-                    std::int64_t{c.position_of_lane(lane)} * c.layout.host_row_pitch,
-                c.at<std::uint8_t>(buffer_id::latent_new, (op.layer * c.lanes() + lane) * c.row_bytes()),
-                static_cast<std::size_t>(c.row_bytes()));
+    c.copy_from.push_back(static_cast<std::int32_t>(lane));
+    c.copy_to.push_back(static_cast<std::int32_t>(c.seat_of_lane(lane).host_base + c.position_of_lane(lane)));
     ++c.counters(static_cast<std::int32_t>(lane / c.queries()), op.layer).rows_out;
   }
+  copy_rows({.from = c.at<std::uint8_t>(buffer_id::latent_new, op.layer * c.lanes() * c.row_bytes()),
+             .from_pitch = c.row_bytes(),
+             .from_rows = c.copy_from.data(),
+             .to = c.at<std::uint8_t>(buffer_id::host_latents,
+                                      op.layer * c.layout.host_rows * c.layout.host_row_pitch),
+             .to_pitch = c.layout.host_row_pitch,
+             .to_rows = c.copy_to.data(),
+             .n = count,
+             .row_bytes = c.row_bytes(),
+             .stores = row_stores::streaming});
   c.link.finish(start, {.bytes = {count * c.row_bytes()}});
 }
 

@@ -68,10 +68,35 @@ inline int collect(const attend_params& p, std::int64_t& next, const std::uint8_
   return count;
 }
 
-inline void prefetch_rows(const std::uint8_t* const* rows, int count, std::size_t bytes) {
-  for (int i = 0; i < count; ++i)
-    for (std::size_t offset = 0; offset < bytes; offset += 64) hwy::Prefetch(rows[i] + offset);
-}
+// Asks for the rows of the next tile, some lines at a time between blocks of products: more at once would
+// wait for each other, and the products with them.
+class row_prefetch {
+ public:
+  row_prefetch(const std::uint8_t* const* rows, int count, std::size_t row_bytes, int calls)
+      : row_(rows), end_(rows + count), row_bytes_(row_bytes) {
+    const int lines = count * static_cast<int>((row_bytes + line - 1) / line);
+    lines_a_call_ = (lines + calls - 1) / calls;
+  }
+
+  void some() {
+    for (int i = 0; i < lines_a_call_ && row_ != end_; ++i) {
+      constexpr int to_second_level = 2;
+      __builtin_prefetch(*row_ + offset_, 0, to_second_level);
+      offset_ += line;
+      if (offset_ < row_bytes_) continue;
+      offset_ = 0;
+      ++row_;
+    }
+  }
+
+ private:
+  static constexpr std::size_t line = 64;
+  const std::uint8_t* const* row_;
+  const std::uint8_t* const* end_;
+  std::size_t row_bytes_;
+  std::size_t offset_ = 0;
+  int lines_a_call_ = 0;
+};
 
 template <class DF>
 void compute_logits(DF d, const attend_params& p, attend_sizes size, int count, const attend_scratch& s) {
@@ -83,7 +108,7 @@ void compute_logits(DF d, const attend_params& p, attend_sizes size, int count, 
     const float* query = s.query + vector * lanes * dims;
     for (int first = 0; first < count; first += block_rows(width)) {
       float* weight = s.weight + static_cast<std::size_t>(first) * size.heads + vector * lanes;
-      dot_block<width, attend_stride>(
+      dot_block<width, 1, attend_stride>(
           d, query, s.rows + first * attend_stride, dims, [&](int r, int v, auto dot) {
             hn::Store(hn::Mul(dot, scale), d, weight + static_cast<std::size_t>(r) * size.heads + v * lanes);
           });
@@ -115,20 +140,34 @@ void soften(DF d, attend_sizes size, int count, const attend_scratch& s) {
   }
 }
 
-// out[heads][columns] = out * fade + sum over rows of weight * latent, in registers.
+// Heads and vectors of columns whose sums one block keeps in registers.
+inline constexpr int block_heads = 4;
+inline constexpr int block_columns = many_registers ? 4 : 3;
+
+// What accumulate knows of a tile.
+struct attend_tile_sums {
+  const attend_scratch& scratch;
+  int padded_heads;
+  int count;   // of rows
+  bool first;  // nothing is summed yet, and `out` is not read
+};
+
+// out[heads][columns] = out * fade + sum over rows of weight * latent.
 template <int heads, int columns, class DF>
-HWY_INLINE void accumulate_block(DF d, const attend_scratch& s, int padded, int count, int head,
-                                 std::size_t column, float* HWY_RESTRICT out, std::size_t out_stride) {
+HWY_INLINE void accumulate_block(DF d, const attend_tile_sums& t, int head, std::size_t column,
+                                 float* HWY_RESTRICT out, std::size_t out_stride) {
   const std::size_t lanes = hn::Lanes(d);
   hn::Vec<DF> sum[heads][columns];
 #pragma GCC unroll 4
-  for (int h = 0; h < heads; ++h)
+  for (int h = 0; h < heads; ++h) {
+    const auto fade = hn::Set(d, t.scratch.fade[head + h]);
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c)
-      sum[h][c] = hn::Mul(hn::LoadU(d, out + h * out_stride + c * lanes), hn::Set(d, s.fade[head + h]));
-  const float* HWY_RESTRICT row = s.rows + column;
-  const float* HWY_RESTRICT weight = s.weight + head;
-  for (int r = 0; r < count; ++r, row += attend_stride, weight += padded) {
+      sum[h][c] = t.first ? hn::Zero(d) : hn::Mul(hn::LoadU(d, out + h * out_stride + c * lanes), fade);
+  }
+  const float* HWY_RESTRICT row = t.scratch.rows + column;
+  const float* HWY_RESTRICT weight = t.scratch.weight + head;
+  for (int r = 0; r < t.count; ++r, row += attend_stride, weight += t.padded_heads) {
     hn::Vec<DF> value[columns];
 #pragma GCC unroll 4
     for (int c = 0; c < columns; ++c) value[c] = hn::Load(d, row + c * lanes);
@@ -145,25 +184,35 @@ HWY_INLINE void accumulate_block(DF d, const attend_scratch& s, int padded, int 
     for (int c = 0; c < columns; ++c) hn::StoreU(sum[h][c], d, out + h * out_stride + c * lanes);
 }
 
-template <int heads, class DF>
-HWY_INLINE void accumulate_heads(DF d, const attend_params& p, const attend_scratch& s, int padded, int count,
-                                 int head) {
-  constexpr int columns = many_registers ? 4 : 3;
-  const std::size_t lanes = hn::Lanes(d);
+// All heads for a strip of columns, which stays in the first-level cache.
+template <int columns, class DF>
+HWY_INLINE void accumulate_strip(DF d, const attend_params& p, const attend_tile_sums& t, std::size_t column,
+                                 row_prefetch& following) {
   const auto width = static_cast<std::size_t>(p.kv_lora);
-  float* out = p.out + head * width;
-  std::size_t column = 0;
-  for (; column + columns * lanes <= width; column += columns * lanes)
-    accumulate_block<heads, columns>(d, s, padded, count, head, column, out + column, width);
-  for (; column < width; column += lanes)
-    accumulate_block<heads, 1>(d, s, padded, count, head, column, out + column, width);
+  float* out = p.out + column;
+  int head = 0;
+  for (; head + block_heads <= p.heads; head += block_heads, out += block_heads * width) {
+    accumulate_block<block_heads, columns>(d, t, head, column, out, width);
+    following.some();
+  }
+  for (; head < p.heads; ++head, out += width) accumulate_block<1, columns>(d, t, head, column, out, width);
 }
 
 template <class DF>
-void accumulate(DF d, const attend_params& p, attend_sizes size, int count, const attend_scratch& s) {
-  int head = 0;
-  for (; head + 4 <= p.heads; head += 4) accumulate_heads<4>(d, p, s, size.heads, count, head);
-  for (; head < p.heads; ++head) accumulate_heads<1>(d, p, s, size.heads, count, head);
+void accumulate(DF d, const attend_params& p, const attend_tile_sums& t, row_prefetch& following) {
+  const std::size_t lanes = hn::Lanes(d);
+  const auto width = static_cast<std::size_t>(p.kv_lora);
+  std::size_t column = 0;
+  for (; column + block_columns * lanes <= width; column += block_columns * lanes)
+    accumulate_strip<block_columns>(d, p, t, column, following);
+  for (; column < width; column += lanes) accumulate_strip<1>(d, p, t, column, following);
+}
+
+// Blocks of block_heads by block_columns.
+template <class DF>
+int accumulate_blocks(DF d, const attend_params& p) {
+  return std::max(1, p.heads / block_heads) *
+         std::max(1, p.kv_lora / (block_columns * static_cast<int>(hn::Lanes(d))));
 }
 
 template <class DF>
@@ -190,6 +239,11 @@ void load_rows(DF d, const attend_params& p, const std::uint8_t* const* rows, in
   std::fill(tile + count * attend_stride, tile + end * attend_stride, 0.0f);
 }
 
+inline void attend_nothing(const attend_params& p) {
+  std::fill_n(p.out, static_cast<std::size_t>(p.heads) * p.kv_lora, 0.0f);
+  std::fill_n(p.lse, p.heads, std::numeric_limits<float>::infinity());
+}
+
 void attend_simd(const attend_params& p) {
   const hn::ScalableTag<float> d;
   const int lanes = static_cast<int>(hn::Lanes(d));
@@ -197,22 +251,23 @@ void attend_simd(const attend_params& p) {
   const attend_sizes size{vectors * lanes, vectors};
   const attend_scratch s = carve(static_cast<float*>(p.scratch), p, size.heads);
   const auto row_bytes = static_cast<std::size_t>(latent_row_format{p.kv_lora, p.rope}.bytes());
-  std::fill_n(p.out, static_cast<std::size_t>(p.heads) * p.kv_lora, 0.0f);
   std::fill_n(s.top, size.heads, -std::numeric_limits<float>::infinity());
   std::fill_n(s.sum, size.heads, 0.0f);
 
   const std::uint8_t* rows[2][row_tile];
   std::int64_t next = 0;
   int count = collect(p, next, rows[0]);
-  if (count == 0) return void(std::fill_n(p.lse, p.heads, std::numeric_limits<float>::infinity()));
-  group_heads(d, p.query, p.heads, static_cast<std::size_t>(p.kv_lora + p.rope), s.query);
-  for (int tile = 0; count > 0; tile ^= 1) {
-    const int following = collect(p, next, rows[tile ^ 1]);
-    load_rows(d, p, rows[tile], count, s.rows);
-    prefetch_rows(rows[tile ^ 1], following, row_bytes);
+  if (count == 0) return attend_nothing(p);
+  row_prefetch(rows[0], count, row_bytes, 1).some();
+  group_heads<1>(d, p.query, p.heads, static_cast<std::size_t>(p.kv_lora + p.rope), s.query);
+  for (int tile = 0; count > 0; ++tile) {
+    const int following = collect(p, next, rows[(tile + 1) % 2]);
+    row_prefetch prefetch(rows[(tile + 1) % 2], following, row_bytes, accumulate_blocks(d, p));
+    load_rows(d, p, rows[tile % 2], count, s.rows);
     compute_logits(d, p, size, count, s);
     soften(d, size, count, s);
-    accumulate(d, p, size, count, s);
+    accumulate(d, p, {.scratch = s, .padded_heads = size.heads, .count = count, .first = tile == 0},
+               prefetch);
     count = following;
   }
   finish(d, p, s);

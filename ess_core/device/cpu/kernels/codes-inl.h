@@ -32,18 +32,33 @@ HWY_INLINE bool has_nan_code(const std::uint8_t* HWY_RESTRICT codes, std::size_t
   return found;
 }
 
-// The values of Lanes(d) codes, none of them a NaN, times 2^-8: shifted into place, exponent and mantissa
-// make an f16 of that, subnormals too. (An f32 made likewise would be subnormal where the code is, and those
-// are slow.)
+// The values of codes, none of them a NaN, times 2^-8: shifted into place, exponent and mantissa make an f16
+// of that, subnormals too. (An f32 made likewise would be subnormal where the code is, and those are slow.)
 inline constexpr float code_unit = 0x1p8f;
-template <class DF>
-HWY_INLINE hn::Vec<DF> decode_scaled(DF d, const std::uint8_t* HWY_RESTRICT codes) {
-  const hn::Rebind<std::int16_t, DF> d16;
-  const hn::Rebind<hwy::float16_t, DF> df16;
-  const hn::Rebind<std::int8_t, DF> d8;
+template <class D16>
+HWY_INLINE hn::Vec<D16> half_bits(D16 d16, const std::uint8_t* HWY_RESTRICT codes) {
+  const hn::Rebind<std::int8_t, D16> d8;
   const auto wide = hn::PromoteTo(d16, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(codes)));
-  const auto mask = hn::Set(d16, static_cast<std::int16_t>(0xbf80u));
-  return hn::PromoteTo(d, hn::BitCast(df16, hn::And(hn::ShiftLeft<7>(wide), mask)));
+  return hn::And(hn::ShiftLeft<7>(wide), hn::Set(d16, static_cast<std::int16_t>(0xbf80u)));
+}
+
+// Calls use(i, values of the codes from i on) for n codes, a multiple of Lanes(d).
+template <class DF, class Use>
+HWY_INLINE void for_each_decoded(DF d, const std::uint8_t* HWY_RESTRICT codes, std::size_t n,
+                                 const Use& use) {
+  const hn::Rebind<std::int16_t, DF> half;
+  const hn::Rebind<hwy::float16_t, DF> df16;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::Repartition<std::int16_t, DF> full;  // one vector of 16-bit lanes makes two of values
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const auto bits = half_bits(full, codes + i);
+    use(i, hn::PromoteTo(d, hn::BitCast(df16, hn::LowerHalf(half, bits))));
+    use(i + lanes, hn::PromoteTo(d, hn::BitCast(df16, hn::UpperHalf(half, bits))));
+  }
+#endif
+  for (; i < n; i += lanes) use(i, hn::PromoteTo(d, hn::BitCast(df16, half_bits(half, codes + i))));
 }
 
 // n values, a multiple of Lanes(d): code * 2^-8.
@@ -54,7 +69,7 @@ HWY_INLINE void decode(DF d, const std::uint8_t* HWY_RESTRICT codes, std::size_t
     for (std::size_t i = 0; i < n; ++i) values[i] = e4m3_to_float(codes[i]) / code_unit;
     return;
   }
-  for (std::size_t i = 0; i < n; i += hn::Lanes(d)) hn::StoreU(decode_scaled(d, codes + i), d, values + i);
+  for_each_decoded(d, codes, n, [&](std::size_t i, auto value) { hn::StoreU(value, d, values + i); });
 }
 
 // n values, a multiple of Lanes(d): code * scale, for any scale.
@@ -67,8 +82,8 @@ HWY_INLINE void dequantise(DF d, const std::uint8_t* HWY_RESTRICT codes, float s
     return;
   }
   const auto factor = hn::Set(d, scale * code_unit);
-  for (std::size_t i = 0; i < n; i += hn::Lanes(d))
-    hn::StoreU(hn::Mul(decode_scaled(d, codes + i), factor), d, values + i);
+  for_each_decoded(d, codes, n,
+                   [&](std::size_t i, auto value) { hn::StoreU(hn::Mul(value, factor), d, values + i); });
 }
 
 // Code of value, in the low byte of each lane; see float_to_e4m3 for the rules.

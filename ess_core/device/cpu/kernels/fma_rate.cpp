@@ -31,8 +31,6 @@ std::int64_t multiply_add_loop(std::int64_t rounds, float* sink) {
   return rounds * chains * static_cast<std::int64_t>(hn::Lanes(d)) * 2;
 }
 
-const char* target_name() { return hwy::TargetName(HWY_TARGET); }
-
 }  // namespace ess::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -41,28 +39,28 @@ namespace ess::cpu {
 namespace {
 
 HWY_EXPORT(multiply_add_loop);
-HWY_EXPORT(target_name);
 
 double gflops_of_one_loop() {
   using clock = std::chrono::steady_clock;
-  float sink[2] = {0.999f, 0.001f};
   const auto start = clock::now();
-  const std::int64_t operations = HWY_DYNAMIC_DISPATCH(multiply_add_loop)(200'000, sink);
+  const std::int64_t operations = run_multiply_adds(200'000);
   const std::chrono::duration<double, std::nano> elapsed = clock::now() - start;
   return static_cast<double>(operations) / elapsed.count();
 }
 
 }  // namespace
 
-// The best of many short loops: whatever interrupts one of them is not the machine's rate.
+std::int64_t run_multiply_adds(std::int64_t rounds) {
+  float sink[2] = {0.999f, 0.001f};
+  return HWY_DYNAMIC_DISPATCH(multiply_add_loop)(rounds, sink);
+}
+
 double measure_fma_gflops() {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
   double best = 0;
   while (std::chrono::steady_clock::now() < end) best = std::max(best, gflops_of_one_loop());
   return best;
 }
-
-std::string simd_target_name() { return HWY_DYNAMIC_DISPATCH(target_name)(); }
 
 }  // namespace ess::cpu
 #endif

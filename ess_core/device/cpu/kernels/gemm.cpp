@@ -18,12 +18,14 @@ namespace {
 constexpr int tile_columns = 32;
 static_assert(gemm_panel_columns % tile_columns == 0);
 
-// Column-major, as libxsmm has it: y^T [columns][m] = w [columns][k] * x^T [k][m].
+// Column-major, as libxsmm has it: y^T [columns][m] = w [columns][k] * x^T [k][m]. While it works on one tile
+// of weights it brings another into the second-level cache: without that, a core waits for memory as long as
+// it computes.
 libxsmm_smmfunction kernel_for(int m, int k, std::int64_t ldx, std::int64_t ldy) {
   const libxsmm_blasint lda = tile_columns;
   const auto ldb = static_cast<libxsmm_blasint>(ldx), ldc = static_cast<libxsmm_blasint>(ldy);
   const float alpha = 1, beta = 0;
-  const int flags = LIBXSMM_GEMM_FLAG_NONE, prefetch = LIBXSMM_GEMM_PREFETCH_NONE;
+  const int flags = LIBXSMM_GEMM_FLAG_NONE, prefetch = LIBXSMM_GEMM_PREFETCH_AL2;
   const auto kernel =
       libxsmm_smmdispatch(tile_columns, m, k, &lda, &ldb, &ldc, &alpha, &beta, &flags, &prefetch);
   if (kernel == nullptr) {
@@ -59,7 +61,7 @@ struct packed_matrix::state {
     const auto kernel = kernel_for(1, k, ldx, tile_columns);
     for (int row = 0; row < m; ++row) {
       std::array<float, tile_columns> sums;
-      kernel(tile, x + row * ldx, sums.data());
+      kernel(tile, x + row * ldx, sums.data(), tile, nullptr, nullptr);
       std::copy_n(sums.data(), columns, y + row * ldy);
     }
   }
@@ -100,7 +102,10 @@ void packed_matrix::run_panels(int first, int count, int m, const float* x, std:
   const int whole = end / tile_columns;
   if (const int begin = first * gemm_panel_columns / tile_columns; begin < whole) {
     const auto kernel = kernel_for(m, k(), ldx, ldy);
-    for (int i = begin; i < whole; ++i) kernel(state_->tile(i), x, y + i * tile_columns);
+    for (int i = begin; i < whole; ++i) {
+      const float* next = state_->tile(std::min(i + 1, whole - 1));
+      kernel(state_->tile(i), x, y + i * tile_columns, next, nullptr, nullptr);
+    }
   }
   if (const int rest = end % tile_columns; rest != 0) {
     state_->run_partial(state_->tile(whole), rest, m, x, ldx, y + whole * tile_columns, ldy);

@@ -21,13 +21,17 @@ namespace ess::cpu::HWY_NAMESPACE {
 template <class DF>
 HWY_INLINE void unpack(DF d, const std::uint8_t* HWY_RESTRICT row, const latent_row_format& format,
                        float* HWY_RESTRICT latent, float* HWY_RESTRICT rotary) {
-  for (int tile = 0; tile < format.tiles(); ++tile) {
+  const auto scale_of = [&](int tile) {
     float scale = 0;
     std::memcpy(&scale, row + format.scale_offset() + 4 * tile, sizeof scale);
-    const int first = tile * latent_tile;
-    const auto n = static_cast<std::size_t>(std::min(latent_tile, format.kv_lora - first));
-    dequantise(d, row + first, scale, n, latent + first);
-  }
+    return scale;
+  };
+  const int whole = format.kv_lora / latent_tile;
+  for (int tile = 0; tile < whole; ++tile)
+    dequantise(d, row + tile * latent_tile, scale_of(tile), latent_tile, latent + tile * latent_tile);
+  if (const int first = whole * latent_tile; first < format.kv_lora)
+    dequantise(d, row + first, scale_of(whole), static_cast<std::size_t>(format.kv_lora - first),
+               latent + first);
   const std::uint8_t* halves = row + format.rotary_offset();
   for (int i = 0; i < format.rope; i += static_cast<int>(hn::Lanes(d)))
     hn::StoreU(load_bf16(d, halves + 2 * i), d, rotary + i);

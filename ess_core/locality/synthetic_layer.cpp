@@ -43,6 +43,7 @@ synthetic_layer::synthetic_layer(const layer_locality& locality, const stream_lo
       draws_(seed, purpose::locality_steps, static_cast<std::uint32_t>(layer)),
       bursts_(seed, purpose::locality_bursts),
       tokens_(context),
+      furthest_(context),
       positional_(positional_rows(rates_, top_k, context)),
       members_wanted_(static_cast<std::size_t>(top_k - stream.sinks - stream.recent - positional_)),
       depths_(rates_, steepness_, top_k, context) {
@@ -97,8 +98,15 @@ void synthetic_layer::next(std::span<token_id> out) {
   write_selection(tokens_ - 1, out);
 }
 
+void synthetic_layer::retract(token_id count) {
+  for (; count > 0; --count) clear_bit(selected_, --tokens_);
+}
+
+// A token in the place of a rejected one moves no row: its predecessor has done so.
 void synthetic_layer::append_token() {
   set_bit(selected_, tokens_++);
+  if (tokens_ <= furthest_) return;
+  furthest_ = tokens_;
   const token_id no_longer_recent = tokens_ - 1 - stream_.recent;
   const token_id out_of_reach = tokens_ - 1 - reach();
   if (positional_ > 0 && no_longer_recent >= stream_.sinks) clear_bit(selected_, no_longer_recent);

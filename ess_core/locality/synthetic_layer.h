@@ -34,6 +34,11 @@ class synthetic_layer {
   // The selection of the next query token: ids ascend, -1 fills what is left of [top_k].
   void next(std::span<token_id> out);
 
+  // The last `count` query tokens were rejected drafts; the next ones take their places. What the drafts
+  // brought into the selection stays: a draft is much like the token that replaces it.
+  void retract(token_id count);
+  [[nodiscard]] token_id tokens() const { return tokens_; }
+
  private:
   void make_stack(const counter_rng& rng);
   void append_token();
@@ -51,6 +56,7 @@ class synthetic_layer {
   counter_rng draws_;
   counter_rng bursts_;
   token_id tokens_;             // of the context; the last is the query token
+  token_id furthest_;           // the most that it has had
   std::int32_t positional_;     // rows selected by position beyond the recent ones
   std::size_t members_wanted_;  // selected rows that may leave, once there are enough
   entrant_depths depths_;

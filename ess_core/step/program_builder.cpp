@@ -72,11 +72,11 @@ void program_builder::add(operation op) { parts_.back().push_back(std::move(op))
 
 void program_builder::pause() { parts_.emplace_back(); }
 
-void program_builder::take_turns_with(program_builder other) {
+void program_builder::take_turns_with(program_builder other, std::size_t lead) {
   std::vector<std::vector<operation>> mixed;
-  for (std::size_t i = 0; i < std::max(parts_.size(), other.parts_.size()); ++i) {
+  for (std::size_t i = 0; i < std::max(parts_.size(), lead + other.parts_.size()); ++i) {
     if (i < parts_.size()) mixed.push_back(std::move(parts_[i]));
-    if (i < other.parts_.size()) mixed.push_back(std::move(other.parts_[i]));
+    if (i >= lead && i - lead < other.parts_.size()) mixed.push_back(std::move(other.parts_[i - lead]));
   }
   parts_ = std::move(mixed);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/planning/target.h"
 #include "workloads/spec.h"
 
 namespace CLI {
@@ -60,6 +61,9 @@ struct refused {
   exit_code code;
 };
 [[nodiscard]] workloads::workload load(const workload_arguments& arguments);
+// --device, and what it names; refused likewise.
+void add_device_option(CLI::App& command, std::string& into);
+[[nodiscard]] target load_target(const std::string& device);
 
 // One line of text for people.
 void tell(const std::string& text);

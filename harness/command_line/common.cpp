@@ -63,6 +63,20 @@ void add_workload_arguments(CLI::App& command, workload_arguments& into) {
       ->type_name("SYSTEM");
 }
 
+void add_device_option(CLI::App& command, std::string& into) {
+  command
+      .add_option("--device", into,
+                  "What executes the steps: cpu, or sim:PROFILE, a simulation of a cluster such as "
+                  "sim:h200_ep32")
+      ->capture_default_str();
+}
+
+target load_target(const std::string& device) {
+  auto on = target::parse(device);
+  if (!on) refuse(on.error());
+  return *std::move(on);
+}
+
 workloads::workload load(const workload_arguments& arguments) {
   workloads::spec_options options{.set = arguments.set};
   for (const std::string& name : arguments.systems) {

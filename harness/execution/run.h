@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/measure/progress.h"
+#include "harness/planning/target.h"
 #include "results/store.h"
 #include "workloads/spec.h"
 
@@ -17,6 +18,7 @@ struct run_options {
   resume_mode mode = resume_mode::fresh;
   progress_style style = progress_style::plain;
   std::string command_line;
+  target on = {};
 };
 
 struct run_outcome {

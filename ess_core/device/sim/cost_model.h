@@ -38,13 +38,13 @@ struct op_size {
 };
 
 // Whether the query tokens of a request read its indexer keys together or each for itself.
-enum class key_reads : std::uint8_t { once_a_query_token, once_a_step };
+enum class key_reads : std::uint8_t { once_a_step, once_a_query_token };
 
 struct cluster {
   int nodes = 1;
   int expert_ranks = 1;
   double imbalance = 0;  // exponent of the power law of expert choice; 0: even
-  key_reads keys = key_reads::once_a_query_token;
+  key_reads keys = key_reads::once_a_step;
 
   friend bool operator==(const cluster&, const cluster&) = default;
 };

@@ -143,6 +143,11 @@ std::vector<field> make_fields() {
       MEMBER(simulation.locality)(
           {.path = "simulation.locality",
            .help = "model of locality that the simulator draws selections from: a shipped one, or a file"}),
+      MEMBER(simulation.misses)(
+          {.path = "simulation.misses",
+           .unit = "rows",
+           .help = "misses of every request and layer in every step, to look at overlap apart from locality; "
+                   "0: what the pools miss"}),
       MEMBER(simulation.key_reads)(
           {.path = "simulation.key_reads",
            .help = "whether a step reads a request's indexer keys once or once a query token",

@@ -47,6 +47,7 @@ struct settings {
     int requests = 4;  // followed exactly at a time; 0: all
     int layers = 0;    // followed exactly; 0: all
     std::string locality = "deepseek_v3_2";
+    int misses = 0;  // of every request and layer in every step; 0: what the pools miss
     key_reads_mode key_reads = key_reads_mode::once_a_step;
   } simulation;
 

@@ -28,6 +28,7 @@ exit_code run(int argc, char** argv) {
   harness::add_doctor(app, chosen);
   harness::add_timeline(app, chosen);
   harness::add_trace(app, chosen);
+  harness::add_validate_sim(app, chosen);
   harness::add_bench_table(app, chosen);
   try {
     app.parse(argc, argv);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "harness/command_line/command.h"
+#include "harness/execution/published.h"
 #include "harness/execution/run.h"
 #include "results/export.h"
 #include "results/show.h"
@@ -36,6 +37,15 @@ std::string resume_hint(const run_arguments& arguments) {
   return fmt::format("interrupted; resume with: {}{}", command_line(), has_flag ? "" : " --resume");
 }
 
+// Values of full-size systems are no yardstick for what a CPU measures at another size.
+std::string published_text(const workloads::workload& workload, const results::loaded_run& run) {
+  const auto beside = beside_published(workload, run);
+  const auto rms = rms_error(beside);
+  if (!rms) return {};
+  return fmt::format("\npublished, and what this run gave (root mean square of the differences {:.1f} %)\n{}",
+                     100 * *rms, published_table(beside));
+}
+
 exit_code verdict_of(const run_outcome& outcome) {
   if (outcome.cancelled) return exit_code::interrupted;
   if (outcome.incorrect > 0) return exit_code::incorrect;
@@ -55,7 +65,8 @@ exit_code run(const run_arguments& arguments) {
   const auto loaded = store.load(outcome.run_id);
   if (!loaded) throw std::runtime_error("the run that was just stored cannot be found");
   if (!on.is_simulated()) warn_of_slow_gemm(loaded->env);
-  print(arguments.json ? results::export_json_text(*loaded) : results::show_run(*loaded));
+  print(arguments.json ? results::export_json_text(*loaded)
+                       : results::show_run(*loaded) + published_text(workload, *loaded));
   for (const std::string& text : outcome.notes)
     tell(fmt::format("note: {} (not judged: --set changed the workload)", text));
   for (const std::string& text : outcome.unmet) tell(fmt::format("expectation not met: {}", text));

@@ -28,6 +28,7 @@ std::unique_ptr<ess::device> machine::make_simulated(const planned_point& plan) 
                                   .locality = of.locality,
                                   .followed_requests = s.simulation.requests,
                                   .followed_layers = s.simulation.layers,
+                                  .given_misses = s.simulation.misses,
                                   .threads = threads(s)};
   if (s.kind == workloads::workload_kind::fixed) {
     const bool windows = plan.system->warms_up() && s.warmup == workloads::warmup_mode::windows;

@@ -77,7 +77,8 @@ class workload_run {
       }
     }
     if (outcome_.run_id.empty()) {
-      const results::environment machine_now = describe_machine();
+      const results::environment machine_now =
+          options_.on.is_simulated() ? describe_simulation(options_.on) : describe_machine();
       const auto& build = machine_now.at("build");
       outcome_.run_id = store_.begin_run(
           {.started_at = now(),
@@ -302,6 +303,12 @@ results::environment describe_machine() {
                  {"gflops_one_thread", ess::cpu::measure_gemm_gflops()},
                  {"fma_gflops_one_thread", ess::cpu::measure_fma_gflops()},
                  {"simd", ess::cpu::simd_target_name()}};
+  return out;
+}
+
+results::environment describe_simulation(const target& on) {
+  results::environment out = capture_environment();
+  out["simulated"] = {{"profile", on.profile().hardware.name}, {"sha256", on.profile().sha256}};
   return out;
 }
 

@@ -36,5 +36,7 @@ struct run_outcome {
 
 // What the record of a run says of this machine: capture_environment, and the GEMM kernel with its rate.
 [[nodiscard]] results::environment describe_machine();
+// What it says where nothing is measured: this machine, and the hardware that is simulated.
+[[nodiscard]] results::environment describe_simulation(const target& on);
 
 }  // namespace harness

@@ -15,7 +15,9 @@ namespace {
 using workloads::settings;
 
 constexpr std::int32_t batch_limit = 4096;  // where no budget sets one sooner
+// Most requests are shorter than the longest. The simulator can afford seats for the shortest of chat logs.
 constexpr std::int32_t seats_per_full_request = 4;
+constexpr std::int32_t simulated_seats_per_full_request = 32;
 
 ess::model_dims model_of(const settings& s) {
   ess::model_dims model = ess::find_model_preset(s.model.preset).value();
@@ -181,7 +183,9 @@ int most_tokens(const settings& s) { return total_steps(s) * s.mtp; }
 ess::memory_layout planned_point::layout() const {
   std::int32_t seats = batch;
   if (point.requested.kind == workloads::workload_kind::serve) {
-    for (seats = batch * seats_per_full_request; seats > batch; --seats) {
+    const bool many = simulated != nullptr;
+    for (seats = batch * (many ? simulated_seats_per_full_request : seats_per_full_request); seats > batch;
+         --seats) {
       const auto items = ess::memory_items(ess::make_layout(shape, *system, batch, seats));
       if (budgets.device.value == 0 || total(items, ess::memory_tier::device) <= budgets.device) break;
     }

@@ -90,7 +90,7 @@ class sim_device final : public device {
     const std::size_t cells = layers * static_cast<std::size_t>(layout_.shape.seats);
     counters_.assign(cells, {});
     counts_.assign(cells, {});
-    means_.assign(layers, {});
+    means_.assign(layers, given_counts());
     carry_.assign(layers, 0);
   }
 
@@ -122,7 +122,7 @@ class sim_device final : public device {
   void reset_pool(const seat_state& seat) override {
     followed_.erase(seat.home);
     const auto limit = static_cast<std::size_t>(options_.followed_requests);
-    if (!resolves() || (limit > 0 && followed_.size() >= limit)) return;
+    if (!resolves() || options_.given_misses > 0 || (limit > 0 && followed_.size() >= limit)) return;
     followed_.emplace(seat.home,
                       std::make_unique<followed_request>(layout_, seed_, options_.locality,
                                                          options_.streams.get(), seat, is_followed_));
@@ -182,6 +182,17 @@ class sim_device final : public device {
   static bool decodes(const step_program& program) {
     return std::ranges::any_of(program.operations,
                                [](const operation& op) { return op.kind == op_kind::output; });
+  }
+
+  // A row that several query tokens miss is attended by each of them: by half of those beyond the first, say.
+  [[nodiscard]] resolved given_counts() const {
+    const double queries = layout_.shape.query_tokens;
+    const double selected = queries * layout_.model.top_k;
+    const double misses = std::min<double>(options_.given_misses, selected);
+    return {.asked = std::max(misses, static_cast<double>(layout_.model.top_k)),
+            .misses = misses,
+            .incoming = std::min(selected, misses * (1 + queries) / 2),
+            .attended = selected};
   }
 
   // A system whose rows are all in place need not know which are selected.
@@ -336,7 +347,7 @@ class sim_device final : public device {
         case op_kind::attend:
           size.attended += attended(op, seat, count);
           if (op.addressing == row_addressing::by_token) {
-            counters.asked = counters.hits = std::min(layout_.model.top_k, seat.position + 1);
+            counters.asked = counters.hits = rows_a_query(seat);
           }
           break;
         default:
@@ -353,11 +364,15 @@ class sim_device final : public device {
     return std::min<std::int64_t>(layout_.rows_in(layer, seat.device_rows), seat.position);
   }
 
+  // Rows that a query token attends to where all are in place.
+  [[nodiscard]] std::int32_t rows_a_query(const seat_state& seat) const {
+    const std::int32_t context = seat.position + 1;
+    return layout_.model.index_heads == 0 ? context : std::min(layout_.model.top_k, context);
+  }
+
   [[nodiscard]] double attended(const operation& op, const seat_state& seat, const resolved& count) const {
     if (op.addressing == row_addressing::by_token) {
-      const double queries = layout_.shape.query_tokens;
-      const bool dense = layout_.model.index_heads == 0;
-      return queries * (dense ? seat.position + 1 : std::min(layout_.model.top_k, seat.position + 1));
+      return static_cast<double>(layout_.shape.query_tokens) * rows_a_query(seat);
     }
     switch (op.part) {
       case row_part::incoming:

@@ -22,6 +22,7 @@ struct sim_device_options {
   sim::stream_source locality;
   std::int32_t followed_requests = 4;  // at a time; 0: all
   std::int32_t followed_layers = 0;    // 0: all
+  std::int32_t given_misses = 0;       // of every request and layer in every step; nothing is followed then
   int threads = 1;                     // no figure depends on it
   // If the points of a run share their streams: with the key of this one's.
   std::shared_ptr<sim::shared_streams> streams = nullptr;

@@ -140,6 +140,7 @@ void decode_engine::insert_any_rows(batch_slice slice) {
   const step_program program = build_warm_up_step(l.model, l.shape, system_, slice, warm_up_ids::given);
   std::vector<std::vector<std::vector<token_id>>> drawn;  // by seat in the slice, by layer
   std::size_t most = 0;
+  write_inputs(l.shape.query_tokens);
   for (std::int32_t i = slice.first; i < slice.first + slice.count; ++i) {
     const seat& s = seats_[static_cast<std::size_t>(i)];
     drawn.emplace_back();
@@ -151,7 +152,6 @@ void decode_engine::insert_any_rows(batch_slice slice) {
       most = std::max(most, drawn.back().back().size());
     }
   }
-  write_inputs(l.shape.query_tokens);
   for (std::size_t done = 0; done < most; done += static_cast<std::size_t>(l.model.top_k)) {
     for (std::int32_t i = 0; i < slice.count; ++i) {
       const auto& of_seat = drawn[static_cast<std::size_t>(i)];

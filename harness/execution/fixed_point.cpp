@@ -172,14 +172,19 @@ struct fixed_point::state {
                             with.shared.prefill(plan.model, static_cast<std::uint64_t>(settings().seed)),
                             engine_options_of(plan, layout)};
   turn_clock clock = {};
+  ess::microseconds simulated = {};  // of all steps, on a virtual clock
   stopping_rule rule{
       stopping_of(settings()),
-      {.now = [this] { return clock.now(); }, .cancelled = [this] { return with.cancelled(); }}};
+      {.now = [this] { return time_taken(); }, .cancelled = [this] { return with.cancelled(); }}};
   step_samples samples = {};
   std::optional<stop_reason> reason = {};
   bool checked = false;
 
   [[nodiscard]] const workloads::settings& settings() const { return plan.point.requested; }
+  // How many steps a simulation takes must not depend on the machine that it runs on.
+  [[nodiscard]] ess::seconds time_taken() const {
+    return device->clock() == ess::clock_kind::virtual_clock ? ess::seconds(simulated) : clock.now();
+  }
 
   static std::unique_ptr<ess::device> allocated(const planned_point& plan, const attempt_context& with,
                                                 const ess::memory_layout& layout) {
@@ -203,6 +208,7 @@ struct fixed_point::state {
     const auto before = steady_clock::now();
     const bool warm = !rule.warming_up();
     const ess::step_report report = engine.step();
+    simulated += report.timing.total;
     rule.add(report.timing.total);
     if (warm) samples.add(report, plan.model);
     with.report.update(

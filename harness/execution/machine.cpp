@@ -8,7 +8,6 @@ namespace harness {
 
 machine::machine()
     : weights_(ess::make_cpu_weights_cache()),
-      streams_(std::make_shared<ess::sim::shared_streams>()),
       references_(std::make_unique<reference_runs>()),
       matrices_(std::make_unique<matrix_cache>()) {}
 
@@ -33,12 +32,14 @@ std::unique_ptr<ess::device> machine::make_simulated(const planned_point& plan) 
   if (s.kind == workloads::workload_kind::fixed) {
     const bool windows = plan.system->warms_up() && s.warmup == workloads::warmup_mode::windows;
     const int warm_up_steps = windows ? (s.warmup_windows + s.mtp - 1) / s.mtp : 0;
-    streams_->use({.source = of.locality,
-                   .top_k = plan.model.top_k,
-                   .query_tokens = s.mtp,
-                   .mean_kept = s.mtp_accept,
-                   .seed = static_cast<std::uint64_t>(s.seed),
-                   .first_position = s.context_tokens - warm_up_steps * s.mtp});
+    const ess::sim::shared_streams::key what{.source = of.locality,
+                                             .top_k = plan.model.top_k,
+                                             .query_tokens = s.mtp,
+                                             .mean_kept = s.mtp_accept,
+                                             .seed = static_cast<std::uint64_t>(s.seed),
+                                             .first_position = s.context_tokens - warm_up_steps * s.mtp};
+    if (streams_ == nullptr || streams_->what() != what)
+      streams_ = std::make_shared<ess::sim::shared_streams>(what);
     options.streams = streams_;
   }
   return ess::make_sim_device(std::move(options));

@@ -40,7 +40,7 @@ class machine {
   [[nodiscard]] std::unique_ptr<ess::device> make_simulated(const planned_point& plan) const;
 
   std::shared_ptr<ess::cpu::weights_cache> weights_;
-  std::shared_ptr<ess::sim::shared_streams> streams_;
+  mutable std::shared_ptr<ess::sim::shared_streams> streams_;  // of the simulated point made last
   std::unique_ptr<reference_runs> references_;
   std::unique_ptr<matrix_cache> matrices_;
   // The prompts of the model and seed used last.

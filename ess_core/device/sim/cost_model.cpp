@@ -8,8 +8,8 @@ namespace {
 constexpr double fp8 = 1;
 constexpr double bf16 = 2;
 
-// Shorter contexts than top-k are selected whole, and take the time of a full selection: the kernels walk
-// over top-k places.
+// What the model selects that the tables were measured with. Shorter contexts are selected whole, and take
+// the time of a full selection: the kernels walk over top-k places.
 constexpr double attended_from = 2048;
 
 double us_at(double amount, double per_second) { return amount / per_second * 1e6; }
@@ -57,32 +57,30 @@ double cost_model::attention(double pairs) const {
   return kernel_us() + us_at(pairs * operations, hw_.attention_tflops.value * 1e12);
 }
 
-table_value cost_model::attention_module(double tokens, double context) const {
-  if (hw_.attention_module.empty()) return exactly(module_by_roofline(tokens, context));
-  return hw_.attention_module.at(tokens, std::max(context, attended_from));
+double cost_model::scores_by_roofline(double tokens, double context) const {
+  const double operations = 2.0 * tokens * context * model_.index_heads * model_.index_dim;
+  const double keys = tokens * context * static_cast<double>(model_.index_key_bytes().value);
+  return std::max(memory_us(keys),
+                  us_at(operations, hw_.fp8_tflops.value * 1e12 * hw_.gemm_efficiency.value));
 }
 
-double cost_model::module_by_roofline(double tokens, double context) const {
+double cost_model::projection_by_roofline(double tokens) const {
   const model_dims& m = model_;
-  const double scores = 2.0 * tokens * context * m.index_heads * m.index_dim;
-  const double keys = tokens * context * static_cast<double>(m.index_key_bytes().value);
-  const double score_us =
-      std::max(memory_us(keys), us_at(scores, hw_.fp8_tflops.value * 1e12 * hw_.gemm_efficiency.value));
   const double absorbed = tokens * m.heads * 2.0 * m.nope * m.kv_lora;
   const double absorb_us =
       kernel_us() + std::max(memory_us(double(m.heads) * m.nope * m.kv_lora * bf16),
                              us_at(absorbed, hw_.bf16_tflops.value * 1e12 * hw_.gemm_efficiency.value));
   return product_us(tokens, m.hidden, m.q_lora + m.absorbed_dim()) +
-         product_us(tokens, m.q_lora, double(m.heads) * m.query_dim()) + absorb_us +
-         attention(tokens * m.top_k) + output(tokens).us + index_projection(tokens).us +
-         score_us / hw_.score_share.value + 4 * kernel_us();
+         product_us(tokens, m.q_lora, double(m.heads) * m.query_dim()) + absorb_us + 2 * kernel_us();
 }
 
-// What a module takes beyond that of a context that is selected whole.
+// Scores and selection: what a module takes beyond that of a context that is selected whole.
 table_value cost_model::context_part(const op_size& size) const {
+  if (hw_.attention_module.empty())
+    return exactly(scores_by_roofline(size.query_tokens, size.context_tokens) / hw_.score_share.value);
   if (size.context_tokens <= attended_from) return exactly(0);
-  const table_value whole = attention_module(size.query_tokens, size.context_tokens);
-  const double least = attention_module(size.query_tokens, attended_from).us;
+  const table_value whole = hw_.attention_module.at(size.query_tokens, size.context_tokens);
+  const double least = hw_.attention_module.at(size.query_tokens, attended_from).us;
   return {std::max(0.0, whole.us - least), whole.stretch};
 }
 
@@ -109,7 +107,8 @@ table_value cost_model::output(double tokens) const {
 
 // What is left of a module at a context that is selected whole, so that the parts sum to what was measured.
 table_value cost_model::attention_projection(double tokens) const {
-  const table_value module = attention_module(tokens, attended_from);
+  if (hw_.attention_module.empty()) return exactly(projection_by_roofline(tokens));
+  const table_value module = hw_.attention_module.at(tokens, attended_from);
   const double others =
       attention(tokens * attended_from) + output(tokens).us + index_projection(tokens).us + 2 * kernel_us();
   return at_least(kernel_us(), {module.us - others, module.stretch});
@@ -125,7 +124,7 @@ table_value cost_model::attend(const op_size& size) const {
 table_value cost_model::routed_experts(double local, double rows) const {
   if (hw_.experts_even.empty()) {
     const double width = model_.moe.width;
-    const double bytes = local * 3 * model_.hidden * width * fp8;
+    const double bytes = local * std::min(1.0, rows) * 3 * model_.hidden * width * fp8;  // of those with rows
     const double operations = local * rows * 2 * 3 * model_.hidden * width;
     return exactly(2 * kernel_us() +
                    std::max(memory_us(bytes),
@@ -143,7 +142,7 @@ table_value cost_model::routed_experts(double local, double rows) const {
 table_value cost_model::experts(double tokens) const {
   const int experts = model_.moe.experts;
   const double local = std::max(1.0, double(experts) / cluster_.expert_ranks);
-  const double rows = std::max(1.0, tokens * cluster_.expert_ranks * model_.moe.top_k / experts);
+  const double rows = tokens * cluster_.expert_ranks * model_.moe.top_k / experts;
   const table_value routed = routed_experts(local, rows);
   if (model_.moe.shared_experts == 0) return routed;
   const double width = model_.shared_width();
@@ -246,7 +245,7 @@ op_cost cost_model::over_link(const operation& op, const op_size& size) const {
   } else if (op.kind == op_kind::read_back) {
     cost.us = hw_.call_out_us.value + size.rows * 8 / (rate * 1e3);  // a row's number and place
   } else {
-    cost.us = size.requests * hw_.call_in_us.value + bytes / (rate * 1e3);
+    cost.us = size.requests * (in ? hw_.call_in_us : hw_.call_out_us).value + bytes / (rate * 1e3);
   }
   const double whole = by_kernel ? rate : (in ? hw_.copy_in_gb_per_s : hw_.copy_out_gb_per_s).value;
   cost.use[static_cast<std::size_t>(in ? resource::link_in : resource::link_out)] = rate / whole;

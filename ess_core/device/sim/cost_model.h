@@ -62,8 +62,8 @@ class cost_model {
   [[nodiscard]] double kernel_us() const { return hw_.kernel_us.value; }
   [[nodiscard]] double memory_us(double bytes) const;
   [[nodiscard]] double product_us(double rows, double in, double out) const;  // fp8 weights
-  [[nodiscard]] table_value attention_module(double tokens, double context) const;
-  [[nodiscard]] double module_by_roofline(double tokens, double context) const;
+  [[nodiscard]] double scores_by_roofline(double tokens, double context) const;
+  [[nodiscard]] double projection_by_roofline(double tokens) const;
   [[nodiscard]] table_value context_part(const op_size& size) const;
   [[nodiscard]] table_value index_projection(double tokens) const;
   [[nodiscard]] table_value output(double tokens) const;

@@ -19,6 +19,8 @@ index_stream::index_stream(const stream_source& source, std::int32_t top_k, requ
     : source_(source), top_k_(static_cast<std::size_t>(top_k)), request_(request), layer_(layer) {}
 
 void index_stream::select(token_id position, std::span<token_id> out) {
+  if (static_cast<std::size_t>(position) < top_k_)
+    layer_stream_.reset();  // drafts have begun it: it begins anew
   if (layer_stream_ && position < layer_stream_->tokens())
     layer_stream_->retract(layer_stream_->tokens() - position);
   for (std::size_t query = 0; query * top_k_ < out.size(); ++query)
@@ -38,12 +40,6 @@ void index_stream::select_one(token_id position, std::span<token_id> out) {
                           seed_of(source_.seed, request_), layer_);
   }
   layer_stream_->next(out);
-}
-
-void shared_streams::use(const key& what) {
-  if (key_ == what) return;
-  recordings_.clear();
-  key_ = what;
 }
 
 std::unique_ptr<shared_streams::cursor> shared_streams::open(request_id request, std::int32_t layer) {

@@ -58,8 +58,12 @@ class shared_streams {
   };
   class cursor;
 
-  // Forgets all streams of another key.
-  void use(const key& what);
+  explicit shared_streams(key what) : key_(std::move(what)) {}
+  // Recordings and cursors refer to it.
+  shared_streams(const shared_streams&) = delete;
+  shared_streams& operator=(const shared_streams&) = delete;
+
+  [[nodiscard]] const key& what() const { return key_; }
   // Makes room for a stream; not to be called while cursors select.
   [[nodiscard]] std::unique_ptr<cursor> open(request_id request, std::int32_t layer);
 
@@ -71,7 +75,7 @@ class shared_streams {
     std::vector<token_id> ids;  // [steps][query tokens][top_k]
   };
 
-  key key_;
+  const key key_;
   std::map<std::pair<request_id, std::int32_t>, recording> recordings_;
 };
 

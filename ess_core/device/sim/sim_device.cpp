@@ -99,6 +99,7 @@ class sim_device final : public device {
       seats_.resize(bytes.size() / sizeof(seat_state));
       std::memcpy(seats_.data(), bytes.data(), bytes.size());
       forget_finished();
+      follow_newcomers();
     } else if (buffer == buffer_id::counters) {
       std::memcpy(std::as_writable_bytes(std::span(counters_)).data() + offset, bytes.data(), bytes.size());
     } else {
@@ -120,12 +121,8 @@ class sim_device final : public device {
   }
 
   void reset_pool(const seat_state& seat) override {
-    followed_.erase(seat.home);
-    const auto limit = static_cast<std::size_t>(options_.followed_requests);
-    if (!resolves() || options_.given_misses > 0 || (limit > 0 && followed_.size() >= limit)) return;
-    followed_.emplace(seat.home,
-                      std::make_unique<followed_request>(layout_, seed_, options_.locality,
-                                                         options_.streams.get(), seat, is_followed_));
+    if (const auto before = followed_.find(seat.home); before != followed_.end()) forget(before);
+    if (resolves() && options_.given_misses == 0) newcomers_.push_back(seat);
   }
 
   step_timing run(const step_program& program, const probe& after) override {
@@ -200,12 +197,30 @@ class sim_device final : public device {
     return layout_.pool != pool_kind::none || (layout_.host_rows > 0 && layout_.latent_copies == 1);
   }
 
+  using followed_map = std::map<std::int32_t, std::unique_ptr<followed_request>>;  // by home
+
+  followed_map::iterator forget(followed_map::iterator at) {
+    if (at->second->steps() > 0) finished_.push_back(at->second->misses() / at->second->steps());
+    return followed_.erase(at);
+  }
+
   void forget_finished() {
     for (auto at = followed_.begin(); at != followed_.end();) {
       const bool sits = std::ranges::any_of(seats_, [&](const seat_state& s) { return s.home == at->first; });
-      if (!sits && at->second->steps() > 0) finished_.push_back(at->second->misses() / at->second->steps());
-      at = sits ? std::next(at) : followed_.erase(at);
+      at = sits ? std::next(at) : forget(at);
     }
+  }
+
+  // As many as there is room for, once it is known who has left.
+  void follow_newcomers() {
+    const auto limit = static_cast<std::size_t>(options_.followed_requests);
+    for (const seat_state& seat : newcomers_) {
+      if (limit > 0 && followed_.size() >= limit) break;
+      followed_.emplace(seat.home,
+                        std::make_unique<followed_request>(layout_, seed_, options_.locality,
+                                                           options_.streams.get(), seat, is_followed_));
+    }
+    newcomers_.clear();
   }
 
   [[nodiscard]] std::pair<std::int32_t, followed_request*> selection_at(buffer_id buffer,
@@ -280,7 +295,7 @@ class sim_device final : public device {
     found->second->count_step(misses);
   }
 
-  // Whole rows for the counters; what a fraction leaves over goes to the next seat.
+  // Whole rows of an estimate for the counters; what a fraction leaves over goes to the next seat.
   [[nodiscard]] std::int32_t whole_rows(std::int32_t layer, double rows) {
     double& carry = carry_[static_cast<std::size_t>(layer)];
     carry += rows;
@@ -313,7 +328,8 @@ class sim_device final : public device {
       row_counters& counters = counters_[cell(op.layer, i)];
       switch (op.kind) {
         case op_kind::resolve: {
-          const auto misses = whole_rows(op.layer, count.misses);
+          const auto misses =
+              follows(seat) ? static_cast<std::int32_t>(count.misses) : whole_rows(op.layer, count.misses);
           const auto asked = std::max(misses, static_cast<std::int32_t>(count.asked));
           counters = {.asked = asked, .hits = asked - misses, .misses = misses};
           break;
@@ -404,10 +420,11 @@ class sim_device final : public device {
   memory_layout layout_;
   std::uint64_t seed_ = 0;
   std::optional<cost_model> costs_;
-  std::vector<std::int32_t> stands_for_;                                // [layers]
-  std::vector<bool> is_followed_;                                       // [layers]
-  std::map<std::int32_t, std::unique_ptr<followed_request>> followed_;  // by home
-  std::vector<double> finished_;  // misses a step of followed requests that have left
+  std::vector<std::int32_t> stands_for_;  // [layers]
+  std::vector<bool> is_followed_;         // [layers]
+  followed_map followed_;
+  std::vector<seat_state> newcomers_;  // since seats were written
+  std::vector<double> finished_;       // misses a step of followed requests that have left
   std::vector<seat_state> seats_;
   std::vector<row_counters> counters_;  // [layers][seats]
   std::vector<resolved> counts_;        // [layers][seats], of this step

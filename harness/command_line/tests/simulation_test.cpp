@@ -60,6 +60,20 @@ TEST_F(simulation, a_run_says_the_same_whoever_computes_it) {
   EXPECT_EQ(figures_of(once), figures_of(run_tiny("2")));
 }
 
+// Requests of some ten seconds, which nobody waits for.
+TEST_F(simulation, serves_a_log_by_its_own_clock) {
+  const auto serve = [&](const std::string& threads) {
+    return figures_of(
+        points_of(run_program({"run", "serve_quick", "--device", "sim:generic", "--set", "model.preset=tiny",
+                               "--set", "requests.max_context_tokens=512", "--set", "cpu_threads=" + threads,
+                               "--json", "--quiet", "--db", (folder_ / (threads + ".db")).string()})));
+  };
+  const json once = serve("1");
+  for (const json& point : once)
+    EXPECT_EQ(point.at(4).at("requests_finished").at("median"), 40) << point.at(0);
+  EXPECT_EQ(once, serve("2"));
+}
+
 TEST_F(simulation, a_profile_that_there_is_not_is_answered_with_those_that_there_are) {
   const finished unknown = run_program({"plan", "tiny", "--device", "sim:nonsense"});
   EXPECT_EQ(unknown.code, 65);

@@ -1,8 +1,10 @@
 // A small model decoded by the engine on a simulated device.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "baselines/systems.h"
 #include "ess_core/device/sim/sim_device.h"
@@ -67,5 +69,26 @@ struct simulated {
   prefill_source prefill{model, seed};
   std::unique_ptr<decode_engine> engine;
 };
+
+inline std::vector<request> mixed_requests(std::int32_t count) {
+  std::vector<request> out;
+  for (request_id id = 0; id < count; ++id) out.push_back({id, 40 + id * 37 % 160, 20 + id * 13 % 49});
+  return out;
+}
+
+// All of them, each as soon as there is room. `each` sees every step.
+inline void serve(simulated& f, const std::vector<request>& requests,
+                  const std::function<void(const step_report&)>& each) {
+  for (std::size_t next = 0; next < requests.size() || f.engine->active() > 0;) {
+    while (next < requests.size() && f.engine->admit(requests[next])) ++next;
+    each(f.engine->step());
+  }
+}
+
+inline std::vector<row_counters> counters_of(const simulated& f) {  // [layers][seats]
+  std::vector<row_counters> out(static_cast<std::size_t>(f.model.layers * f.layout.shape.seats));
+  f.on->read(buffer_id::counters, 0, std::as_writable_bytes(std::span(out)));
+  return out;
+}
 
 }  // namespace ess::sim::test

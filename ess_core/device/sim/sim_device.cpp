@@ -115,8 +115,11 @@ class sim_device final : public device {
       std::memcpy(bytes.data(), std::as_bytes(std::span(counters_)).data() + offset, bytes.size());
     } else {
       const auto [layer, request] = selection_at(buffer, offset);
-      const auto ids = std::as_bytes(request->selected(stands_for_[static_cast<std::size_t>(layer)]));
-      std::ranges::copy(ids.first(bytes.size()), bytes.begin());
+      if (!is_followed_[static_cast<std::size_t>(layer)]) {  // it has counts, but no ids of its own
+        std::ranges::fill(bytes, std::byte{0xff});
+        return;
+      }
+      std::ranges::copy(std::as_bytes(request->selected(layer)).first(bytes.size()), bytes.begin());
     }
   }
 

@@ -119,7 +119,7 @@ std::vector<sensitivity> sensitivities(const workloads::hardware_profile& profil
   };
   for (const ess::sim::figure_field& field : ess::sim::figure_fields()) {
     const ess::sim::figure& figure = profile.hardware.*field.member;
-    if (figure.value == 0) continue;
+    if (figure.value == 0 || field.member == &ess::sim::hardware::gpus_per_node) continue;  // a unit
     with(field.name, figure.level, [&](ess::sim::hardware& hw) { (hw.*field.member).value *= factor; });
   }
   for (const ess::sim::table_field& field : ess::sim::table_fields()) {

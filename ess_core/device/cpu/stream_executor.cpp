@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ess_core/device/cpu/polling_wait.h"
+#include "ess_core/device/cpu/thread_place.h"
 
 namespace ess::cpu {
 namespace {
@@ -87,6 +88,7 @@ struct stream_executor::state {
   std::thread copy_thread{[this] { serve(); }};
 
   void serve() {
+    ask_for_short_slices();
     for (std::uint32_t seen = 0;;) {
       round.wait(seen);
       seen = round.load();

@@ -11,6 +11,11 @@ namespace ess::cpu {
 // Cores that the calling thread may use, ascending.
 [[nodiscard]] std::vector<int> usable_cores();
 
+// The calling thread asks for the shortest slices, so that it runs as soon as it wakes even if a thread
+// computes on every core: Linux else lets those finish slices of milliseconds first. Kernels before 6.12
+// ignore it.
+void ask_for_short_slices();
+
 // Keeps the calling thread on one core until destroyed, by the same thread. Where that is refused, the thread
 // stays free.
 class kept_on_core {

@@ -5,19 +5,10 @@
 #include <optional>
 #include <vector>
 
-#include "ess_core/cache/owned_pool.h"
-#include "ess_core/device/device.h"
 #include "ess_core/device/sim/index_stream.h"
+#include "ess_core/device/sim/pool_run.h"
 
 namespace ess::sim {
-
-// Of one request and layer in one step.
-struct resolved {
-  double asked = 0;
-  double misses = 0;
-  double incoming = 0;  // pairs of query token and row that arrives in the step
-  double attended = 0;  // pairs of query token and selected row
-};
 
 class followed_request {
  public:
@@ -44,14 +35,19 @@ class followed_request {
   struct layer_state {
     std::optional<index_stream> own;
     std::unique_ptr<shared_streams::cursor> shared;
-    std::optional<owned_pool> pool;
-    std::vector<token_id> ids;
-    bool given = false;
+    std::shared_ptr<pool_run> pool;
+    bool owns_pool = false;     // shared with nobody, whatever the stream is
+    std::size_t steps = 0;      // that the pool has been taken through
+    std::vector<token_id> ids;  // given, or of an own stream
+    bool given = false;         // for the step to come
+    bool read_shared = false;   // the last selection
   };
+  [[nodiscard]] pool_shape shape_of(std::int32_t layer) const;
   void select(layer_state& at, token_id position) const;
 
   const memory_layout& layout_;
   std::uint64_t seed_;
+  seat_state seat_;                                   // as it was taken
   std::vector<std::unique_ptr<layer_state>> layers_;  // null: not followed
   double misses_ = 0;
   double steps_ = 0;

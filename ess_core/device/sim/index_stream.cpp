@@ -52,16 +52,24 @@ std::unique_ptr<shared_streams::cursor> shared_streams::open(request_id request,
   return std::make_unique<cursor>(found->second);
 }
 
-void shared_streams::cursor::select(token_id position, std::span<token_id> out) {
-  const std::size_t step = step_++;
-  if (step == of_.positions.size()) {
+void shared_streams::cursor::select(token_id position, std::size_t ids) {
+  width_ = ids;
+  if (steps_ == of_.positions.size()) {
     of_.positions.push_back(position);
-    of_.ids.resize(of_.ids.size() + out.size());
-    of_.source.select(position, std::span(of_.ids).last(out.size()));
+    of_.ids.resize(of_.ids.size() + ids);
+    of_.source.select(position, std::span(of_.ids).last(ids));
   }
-  if (of_.positions[step] != position)
+  if (of_.positions[steps_++] != position)
     throw std::logic_error("a stream was recorded for other positions than are asked for");
-  std::ranges::copy(std::span(of_.ids).subspan(step * out.size(), out.size()), out.begin());
+}
+
+std::span<const token_id> shared_streams::cursor::selected() const {
+  return std::span(of_.ids).subspan((steps_ - 1) * width_, width_);
+}
+
+std::shared_ptr<pool_run> shared_streams::cursor::pool(const pool_shape& shape) {
+  if (of_.pool == nullptr || of_.pool->shape() != shape) of_.pool = std::make_shared<pool_run>(shape);
+  return of_.pool;
 }
 
 }  // namespace ess::sim

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ess_core/device/sim/pool_run.h"
 #include "ess_core/locality/synthetic_layer.h"
 
 namespace ess::sim {
@@ -41,8 +42,8 @@ class index_stream {
   std::optional<synthetic_layer> layer_stream_;  // from the first position beyond top-k on
 };
 
-// Streams that points of one context and seed have in common: each selection is drawn once and kept, so that
-// a further point pays for its pool alone.
+// Streams that points of one context and seed have in common: each selection is drawn once and kept. So is
+// what the pools of the last point counted: a further point with pools of the same size pays for neither.
 class shared_streams {
  public:
   // What the selections follow from, beside request, layer and position.
@@ -73,6 +74,7 @@ class shared_streams {
     index_stream source;
     std::vector<token_id> positions;
     std::vector<token_id> ids;  // [steps][query tokens][top_k]
+    std::shared_ptr<pool_run> pool;
   };
 
   const key key_;
@@ -83,12 +85,18 @@ class shared_streams {
 class shared_streams::cursor {
  public:
   explicit cursor(recording& of) : of_(of) {}
-  // As index_stream::select. Throws std::logic_error if the streams' key does not say all.
-  void select(token_id position, std::span<token_id> out);
+  // Goes on to a selection of as many ids: index_stream::select. Throws std::logic_error if the streams' key
+  // does not say all.
+  void select(token_id position, std::size_t ids);
+  // The last one: [query tokens][top_k]. Valid until anybody selects from this stream.
+  [[nodiscard]] std::span<const token_id> selected() const;
+  // Over this stream from its beginning; shared with all who ask for this shape after each other.
+  [[nodiscard]] std::shared_ptr<pool_run> pool(const pool_shape& shape);
 
  private:
   recording& of_;
-  std::size_t step_ = 0;
+  std::size_t steps_ = 0;
+  std::size_t width_ = 0;  // ids of a step
 };
 
 }  // namespace ess::sim

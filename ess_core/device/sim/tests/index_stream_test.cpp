@@ -14,11 +14,15 @@ using ids = std::vector<token_id>;
 
 constexpr std::int32_t top_k = 32;
 
-template <class Stream>
-ids select(Stream& stream, token_id position, std::int32_t queries = 1) {
+ids select(index_stream& stream, token_id position, std::int32_t queries = 1) {
   ids out(static_cast<std::size_t>(queries * top_k), -2);
   stream.select(position, out);
   return out;
+}
+
+ids select(shared_streams::cursor& reader, token_id position, std::int32_t queries = 1) {
+  reader.select(position, static_cast<std::size_t>(queries * top_k));
+  return {reader.selected().begin(), reader.selected().end()};
 }
 
 // Without padding, which must be at the end.

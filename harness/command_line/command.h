@@ -34,6 +34,7 @@ void add_run(CLI::App& app, action& chosen);
 void add_list(CLI::App& app, action& chosen);
 void add_validate(CLI::App& app, action& chosen);
 void add_plan(CLI::App& app, action& chosen);
+void add_plan_capacity(CLI::App& app, action& chosen);
 void add_show(CLI::App& app, action& chosen);
 void add_compare(CLI::App& app, action& chosen);
 void add_export(CLI::App& app, action& chosen);
@@ -61,6 +62,7 @@ void add_workload_arguments(CLI::App& command, workload_arguments& into);
 struct refused {
   exit_code code;
 };
+[[noreturn]] void refuse(exit_code code, const std::string& what);
 [[nodiscard]] workloads::workload load(const workload_arguments& arguments);
 // --device, and what it names; refused likewise.
 void add_device_option(CLI::App& command, std::string& into);

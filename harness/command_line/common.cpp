@@ -15,9 +15,8 @@ namespace {
 std::string typed;
 
 [[noreturn]] void refuse(const workloads::spec_error& error) {
-  tell(fmt::format("essbench: {}", to_string(error)));
   // An option was wrong, or else a file.
-  throw refused{error.file.starts_with("--") ? exit_code::usage : exit_code::bad_data};
+  refuse(error.file.starts_with("--") ? exit_code::usage : exit_code::bad_data, to_string(error));
 }
 
 // A log that cannot be read is found now, not after other points have run for an hour.
@@ -41,6 +40,11 @@ void remember_command_line(int argc, char** argv) {
 }
 
 const std::string& command_line() { return typed; }
+
+void refuse(exit_code code, const std::string& what) {
+  tell("essbench: " + what);
+  throw refused{code};
+}
 
 void tell(const std::string& text) { fmt::print(stderr, "{}\n", text); }
 

@@ -22,6 +22,7 @@ exit_code run(int argc, char** argv) {
   harness::add_validate(app, chosen);
   harness::add_plan(app, chosen);
   harness::add_run(app, chosen);
+  harness::add_plan_capacity(app, chosen);
   harness::add_show(app, chosen);
   harness::add_compare(app, chosen);
   harness::add_export(app, chosen);

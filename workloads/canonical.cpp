@@ -31,6 +31,7 @@ json to_json(const expectation& of) {
 
 json to_json(const published_value& of) {
   json out = {{"metric", of.metric}, {"value", of.value}, {"unit", of.unit}, {"source", of.source}};
+  if (!of.calibrates.empty()) out["calibrates"] = of.calibrates;
   add_selector(of.of, out);
   return out;
 }

@@ -40,6 +40,7 @@ void assign(overlap_mode& out, const json& v) { out = parse_overlap(text_of(v)).
 void assign(warmup_mode& out, const json& v) { out = parse_warmup(text_of(v)).value(); }
 void assign(handover_mode& out, const json& v) { out = parse_handover(text_of(v)).value(); }
 void assign(eviction_policy& out, const json& v) { out = parse_policy(text_of(v)).value(); }
+void assign(key_reads_mode& out, const json& v) { out = parse_key_reads(text_of(v)).value(); }
 void assign(batch_choice& out, const json& v) {
   if (v.is_number()) {
     out = v.get<int>();
@@ -130,8 +131,27 @@ std::vector<field> make_fields() {
       MEMBER(cluster.nodes)({.path = "cluster.nodes", .help = "nodes; 0: of the hardware profile"}),
       MEMBER(cluster.ep)({.path = "cluster.ep", .help = "expert-parallel ranks; 0: of the hardware profile"}),
       MEMBER(cluster.imbalance)({.path = "cluster.imbalance",
-                                 .range = {0, 100},
-                                 .help = "busiest rank's experts over the mean; 0: of the hardware profile"}),
+                                 .range = {0, 1.01},
+                                 .help = "exponent of the power law by which experts are chosen; 0: evenly; "
+                                         "none: of the hardware profile"}),
+      MEMBER(simulation.requests)(
+          {.path = "simulation.requests",
+           .unit = "requests",
+           .help = "requests whose pools the simulator follows exactly at a time; 0: all"}),
+      MEMBER(simulation.layers)(
+          {.path = "simulation.layers", .help = "layers that the simulator follows exactly; 0: all"}),
+      MEMBER(simulation.locality)(
+          {.path = "simulation.locality",
+           .help = "model of locality that the simulator draws selections from: a shipped one, or a file"}),
+      MEMBER(simulation.misses)(
+          {.path = "simulation.misses",
+           .unit = "rows",
+           .help = "misses of every request and layer in every step, to look at overlap apart from locality; "
+                   "0: what the pools miss"}),
+      MEMBER(simulation.key_reads)(
+          {.path = "simulation.key_reads",
+           .help = "whether a step reads a request's indexer keys once or once a query token",
+           .choices = key_reads_names()}),
       MEMBER(context_tokens)({.path = "context_tokens",
                               .unit = "tokens",
                               .range = {1, 1 << 22},
@@ -229,6 +249,11 @@ std::vector<field> make_fields() {
                                            .range = {0, 1 << 22},
                                            .help = "most prompt and output tokens of a request; 0: no limit",
                                            .kinds = serve}),
+      MEMBER(requests.slo_tpot_ms)(
+          {.path = "requests.slo_tpot_ms",
+           .unit = "ms",
+           .help = "time per output token within which a request counts as served well; 0: no limit",
+           .kinds = serve}),
       MEMBER(requests.length_scale)(
           {.path = "requests.length_scale",
            .range = {0, 1000},

@@ -47,7 +47,8 @@ struct complaint {
 };
 [[nodiscard]] std::optional<complaint> normalise(const field& of, nlohmann::json& value);
 
-[[nodiscard]] std::string range_text(const field& of);  // "at least 1", "in (0, 1]", "one of: lru"
+[[nodiscard]] std::string interval_text(const value_range& range);  // "at least 1", "above 0", "in (0, 1]"
+[[nodiscard]] std::string range_text(const field& of);              // the same, or "one of: lru"
 
 // A table for people: path, type, unit, range, default, meaning.
 [[nodiscard]] std::string describe_fields();

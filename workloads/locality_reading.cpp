@@ -3,11 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cmath>
 #include <utility>
 
 #include "workloads/reading.h"
-#include "workloads/suggest.h"
 
 namespace workloads {
 namespace {
@@ -31,14 +29,10 @@ constexpr std::array<std::string_view, 6> figure_keys = {"use",          "contex
                                                          "sparse_ratio", "misses",         "mean_misses"};
 constexpr std::array<std::string_view, 2> required_figure_keys = {"use", "context_tokens"};
 
-struct range {
-  double lowest;
-  double highest;
-};
-constexpr range count = {1, 1'000'000};
-constexpr range tokens = {1, 2e9};
-constexpr range share = {0, 1};
-constexpr range above_zero = {1e-6, 1e9};
+constexpr value_range count = {1, 1'000'000};
+constexpr value_range tokens = {1, 2e9};
+constexpr value_range share = {0, 1};
+constexpr value_range above_zero = {1e-6, 1e9};
 
 class locality_reader : public value_reader {
  public:
@@ -46,7 +40,7 @@ class locality_reader : public value_reader {
 
   [[nodiscard]] failure read(const json_node& root, locality_model& into) const {
     if (root.type != json_type::object) return at(root, "", "a locality model must be an object");
-    if (auto wrong = check_root(root)) return wrong;
+    if (auto wrong = check_keys(root, "", model_keys, required_keys)) return wrong;
     if (auto wrong = read_heading(root, into)) return wrong;
     if (auto wrong = read_stream(root, into.stream)) return wrong;
     if (auto wrong = read_position_relative(root, into)) return wrong;
@@ -61,18 +55,6 @@ class locality_reader : public value_reader {
   }
 
  private:
-  [[nodiscard]] failure check_root(const json_node& root) const {
-    for (std::size_t i = 0; i < root.keys.size(); ++i) {
-      if (contains(model_keys, root.keys[i])) continue;
-      return at(root.items[i], root.keys[i], fmt::format("unknown key '{}'", root.keys[i]),
-                did_you_mean(root.keys[i], model_keys));
-    }
-    for (const std::string_view key : required_keys) {
-      if (root.find(key) == nullptr) return at(root, key, fmt::format("missing key '{}'", key));
-    }
-    return std::nullopt;
-  }
-
   [[nodiscard]] failure read_heading(const json_node& root, locality_model& into) const {
     if (auto wrong = text(*root.find("name"), "name", into.name)) return wrong;
     if (auto wrong = text(*root.find("source"), "source", into.source)) return wrong;
@@ -108,7 +90,7 @@ class locality_reader : public value_reader {
     if (auto wrong = must_be_list(*list, "position_relative_layers")) return wrong;
     for (std::size_t i = 0; i < list->items.size(); ++i) {
       std::int32_t layer = 0;
-      const range layers = {0, static_cast<double>(into.position_relative.size()) - 1};
+      const value_range layers = {0, static_cast<double>(into.position_relative.size()) - 1};
       if (auto wrong = whole(list->items[i], fmt::format("position_relative_layers[{}]", i), layers, layer))
         return wrong;
       into.position_relative[static_cast<std::size_t>(layer)] = true;
@@ -118,8 +100,7 @@ class locality_reader : public value_reader {
 
   [[nodiscard]] failure read_figure(const json_node& node, const std::string& path, const locality_model& of,
                                     locality_figure& into) const {
-    if (node.type != json_type::object)
-      return at(node, path, fmt::format("'{}' must be an object, not {}", path, describe(node)));
+    if (auto wrong = must_be_object(node, path)) return wrong;
     if (auto wrong = check_keys(node, path, figure_keys, required_figure_keys)) return wrong;
     if (auto wrong = read_use(*node.find("use"), path + ".use", into.use)) return wrong;
     if (auto wrong =
@@ -159,7 +140,7 @@ class locality_reader : public value_reader {
     return number_in(*mean, path + ".mean_misses", above_zero, into.mean.emplace());
   }
 
-  [[nodiscard]] failure read_by_layer(const json_node& node, const std::string& path, range allowed,
+  [[nodiscard]] failure read_by_layer(const json_node& node, const std::string& path, value_range allowed,
                                       std::size_t layers, std::vector<std::optional<double>>& out) const {
     if (auto wrong = must_be_list(node, path)) return wrong;
     if (node.items.size() != layers) {
@@ -173,29 +154,6 @@ class locality_reader : public value_reader {
       if (auto wrong = number_in(item, fmt::format("{}[{}]", path, i), allowed, value.emplace()))
         return wrong;
     }
-    return std::nullopt;
-  }
-
-  [[nodiscard]] failure must_be_list(const json_node& node, std::string_view path) const {
-    if (node.type == json_type::array) return std::nullopt;
-    return at(node, path, fmt::format("'{}' must be a list, not {}", path, describe(node)));
-  }
-
-  [[nodiscard]] failure number_in(const json_node& node, std::string_view path, range allowed,
-                                  double& out) const {
-    if (auto wrong = number(node, path, out)) return wrong;
-    if (out >= allowed.lowest && out <= allowed.highest) return std::nullopt;
-    return at(node, path,
-              fmt::format("'{}' is {}, but must be in [{}, {}]", path, out, allowed.lowest, allowed.highest));
-  }
-
-  [[nodiscard]] failure whole(const json_node& node, std::string_view path, range allowed,
-                              std::int32_t& out) const {
-    double value = 0.0;
-    if (auto wrong = number_in(node, path, allowed, value)) return wrong;
-    if (value != std::floor(value))
-      return at(node, path, fmt::format("'{}' is {}, but must be a whole number", path, value));
-    out = static_cast<std::int32_t>(value);
     return std::nullopt;
   }
 };

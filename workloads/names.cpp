@@ -28,6 +28,7 @@ constexpr std::array<std::string_view, 3> warmup_words = {"windows", "arbitrary"
 constexpr std::array<std::string_view, 2> handover_words = {"via_device", "to_host"};
 constexpr std::array<std::string_view, 6> policy_words = {"lru",   "fifo",  "random",
                                                           "clock", "sieve", "score_aware"};
+constexpr std::array<std::string_view, 2> key_reads_words = {"once_a_step", "once_a_query_token"};
 
 }  // namespace
 
@@ -37,6 +38,7 @@ words overlap_names() { return overlap_words; }
 words warmup_names() { return warmup_words; }
 words handover_names() { return handover_words; }
 words policy_names() { return policy_words; }
+words key_reads_names() { return key_reads_words; }
 
 std::string_view to_string(workload_kind value) { return word_of(workload_kind_words, value); }
 std::string_view to_string(system_kind value) { return word_of(system_words, value); }
@@ -44,6 +46,7 @@ std::string_view to_string(overlap_mode value) { return word_of(overlap_words, v
 std::string_view to_string(warmup_mode value) { return word_of(warmup_words, value); }
 std::string_view to_string(handover_mode value) { return word_of(handover_words, value); }
 std::string_view to_string(eviction_policy value) { return word_of(policy_words, value); }
+std::string_view to_string(key_reads_mode value) { return word_of(key_reads_words, value); }
 
 std::optional<workload_kind> parse_workload_kind(std::string_view text) {
   return find_word<workload_kind>(workload_kind_words, text);
@@ -62,6 +65,9 @@ std::optional<handover_mode> parse_handover(std::string_view text) {
 }
 std::optional<eviction_policy> parse_policy(std::string_view text) {
   return find_word<eviction_policy>(policy_words, text);
+}
+std::optional<key_reads_mode> parse_key_reads(std::string_view text) {
+  return find_word<key_reads_mode>(key_reads_words, text);
 }
 
 }  // namespace workloads

@@ -13,6 +13,7 @@ enum class system_kind : std::uint8_t { all_gpu, naive_memcpy, naive_gather, lay
 enum class overlap_mode : std::uint8_t { none, da, dba, layerwise };
 enum class warmup_mode : std::uint8_t { windows, arbitrary, empty };
 enum class handover_mode : std::uint8_t { via_device, to_host };
+enum class key_reads_mode : std::uint8_t { once_a_step, once_a_query_token };
 enum class eviction_policy : std::uint8_t { lru, fifo, random, clock, sieve, score_aware };
 
 [[nodiscard]] std::string_view to_string(workload_kind value);
@@ -21,6 +22,7 @@ enum class eviction_policy : std::uint8_t { lru, fifo, random, clock, sieve, sco
 [[nodiscard]] std::string_view to_string(warmup_mode value);
 [[nodiscard]] std::string_view to_string(handover_mode value);
 [[nodiscard]] std::string_view to_string(eviction_policy value);
+[[nodiscard]] std::string_view to_string(key_reads_mode value);
 
 [[nodiscard]] std::optional<workload_kind> parse_workload_kind(std::string_view text);
 [[nodiscard]] std::optional<system_kind> parse_system(std::string_view text);
@@ -28,6 +30,7 @@ enum class eviction_policy : std::uint8_t { lru, fifo, random, clock, sieve, sco
 [[nodiscard]] std::optional<warmup_mode> parse_warmup(std::string_view text);
 [[nodiscard]] std::optional<handover_mode> parse_handover(std::string_view text);
 [[nodiscard]] std::optional<eviction_policy> parse_policy(std::string_view text);
+[[nodiscard]] std::optional<key_reads_mode> parse_key_reads(std::string_view text);
 
 // In the order of the enumerations.
 [[nodiscard]] std::span<const std::string_view> workload_kind_names();
@@ -36,5 +39,6 @@ enum class eviction_policy : std::uint8_t { lru, fifo, random, clock, sieve, sco
 [[nodiscard]] std::span<const std::string_view> warmup_names();
 [[nodiscard]] std::span<const std::string_view> handover_names();
 [[nodiscard]] std::span<const std::string_view> policy_names();
+[[nodiscard]] std::span<const std::string_view> key_reads_names();
 
 }  // namespace workloads

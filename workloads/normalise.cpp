@@ -15,11 +15,6 @@ using nlohmann::json;
 
 std::string shown(double number) { return fmt::format("{}", number); }  // shortest text that reads back
 
-std::string interval_text(const value_range& range) {
-  if (std::isinf(range.max)) return fmt::format("{} {}", range.above_min ? "above" : "at least", range.min);
-  return fmt::format("in {}{}, {}]", range.above_min ? '(' : '[', shown(range.min), shown(range.max));
-}
-
 std::string list_text(std::span<const std::string_view> words) {
   return fmt::format("one of: {}", fmt::join(words, ", "));
 }
@@ -114,6 +109,11 @@ std::optional<complaint> normalise(const field& of, json& value) {
       return normalise_batch(of, value);
   }
   return std::nullopt;
+}
+
+std::string interval_text(const value_range& range) {
+  if (std::isinf(range.max)) return fmt::format("{} {}", range.above_min ? "above" : "at least", range.min);
+  return fmt::format("in {}{}, {}]", range.above_min ? '(' : '[', shown(range.min), shown(range.max));
 }
 
 std::string range_text(const field& of) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "workloads/suggest.h"
@@ -59,20 +60,48 @@ failure value_reader::number(const json_node& node, std::string_view path, doubl
   return std::nullopt;
 }
 
+failure value_reader::number_in(const json_node& node, std::string_view path, value_range allowed,
+                                double& out) const {
+  if (auto wrong = number(node, path, out)) return wrong;
+  const bool high_enough = allowed.above_min ? out > allowed.min : out >= allowed.min;
+  if (high_enough && out <= allowed.max) return std::nullopt;
+  return at(node, path, fmt::format("'{}' is {}, but must be {}", path, out, interval_text(allowed)));
+}
+
+failure value_reader::whole(const json_node& node, std::string_view path, value_range allowed,
+                            std::int32_t& out) const {
+  double value = 0.0;
+  if (auto wrong = number_in(node, path, allowed, value)) return wrong;
+  if (value != std::floor(value))
+    return at(node, path, fmt::format("'{}' is {}, but must be a whole number", path, value));
+  out = static_cast<std::int32_t>(value);
+  return std::nullopt;
+}
+
+failure value_reader::must_be_list(const json_node& node, std::string_view path) const {
+  if (node.type == json_type::array) return std::nullopt;
+  return at(node, path, fmt::format("'{}' must be a list, not {}", path, describe(node)));
+}
+
+failure value_reader::must_be_object(const json_node& node, std::string_view path) const {
+  if (node.type == json_type::object) return std::nullopt;
+  return at(node, path, fmt::format("'{}' must be an object, not {}", path, describe(node)));
+}
+
 failure value_reader::check_keys(const json_node& node, std::string_view section,
                                  std::span<const std::string_view> known,
                                  std::span<const std::string_view> required) const {
+  const std::string prefix = section.empty() ? "" : fmt::format("{}.", section);
+  const std::string place = section.empty() ? "" : fmt::format(" in '{}'", section);
   for (std::size_t i = 0; i < node.keys.size(); ++i) {
-    if (contains(known, node.keys[i])) continue;
-    return at(node.items[i], fmt::format("{}.{}", section, node.keys[i]),
-              fmt::format("unknown key '{}' in '{}'", node.keys[i], section),
-              did_you_mean(node.keys[i], known));
+    const std::string& key = node.keys[i];
+    if (contains(known, key)) continue;
+    return at(node.items[i], prefix + key, fmt::format("unknown key '{}'{}", key, place),
+              did_you_mean(key, known));
   }
   for (const std::string_view key : required) {
-    if (node.find(key) == nullptr) {
-      return at(node, fmt::format("{}.{}", section, key),
-                fmt::format("missing key '{}' in '{}'", key, section));
-    }
+    if (node.find(key) != nullptr) continue;
+    return at(node, fmt::format("{}{}", prefix, key), fmt::format("missing key '{}'{}", key, place));
   }
   return std::nullopt;
 }
@@ -93,9 +122,7 @@ failure layer_reader::read_key(const json_node& node, const std::string& path, l
                                layer& into) const {
   if (const field* f = field_for_key(path, scope)) return read_field(node, *f, scope, into);
   if (!is_group(path)) return unknown(node, path, scope);
-  if (node.type != json_type::object) {
-    return at(node, path, fmt::format("'{}' must be an object, not {}", path, describe(node)));
-  }
+  if (auto wrong = must_be_object(node, path)) return wrong;
   return read_layer(node, path, scope, into);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,7 +27,14 @@ class value_reader {
   [[nodiscard]] failure text(const json_node& node, std::string_view path,
                              std::string& out) const;  // not empty
   [[nodiscard]] failure number(const json_node& node, std::string_view path, double& out) const;
-  // That `node` has no key but the known ones, and all of the required.
+  [[nodiscard]] failure number_in(const json_node& node, std::string_view path, value_range allowed,
+                                  double& out) const;
+  [[nodiscard]] failure whole(const json_node& node, std::string_view path, value_range allowed,
+                              std::int32_t& out) const;
+  [[nodiscard]] failure must_be_list(const json_node& node, std::string_view path) const;
+  [[nodiscard]] failure must_be_object(const json_node& node, std::string_view path) const;
+  // That `node` has no key but the known ones, and all of the required. `section` is its path; empty: the
+  // root.
   [[nodiscard]] failure check_keys(const json_node& node, std::string_view section,
                                    std::span<const std::string_view> known,
                                    std::span<const std::string_view> required) const;

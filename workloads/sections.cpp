@@ -144,8 +144,8 @@ class section_reader : private layer_reader {
   }
 
   [[nodiscard]] failure read_published(const json_node& node) {
-    static constexpr std::array<std::string_view, 7> known = {"system", "label", "batch", "metric",
-                                                              "value",  "unit",  "source"};
+    static constexpr std::array<std::string_view, 8> known = {"system", "label", "batch",  "metric",
+                                                              "value",  "unit",  "source", "calibrates"};
     static constexpr std::array<std::string_view, 4> required = {"metric", "value", "unit", "source"};
     if (auto wrong = check_keys(node, "published", known, required)) return wrong;
     published_value& said = doc_.published.emplace_back();
@@ -154,7 +154,9 @@ class section_reader : private layer_reader {
     if (auto wrong = text(*node.find("metric"), "metric", said.metric)) return wrong;
     if (auto wrong = number(*node.find("value"), "value", said.value)) return wrong;
     if (auto wrong = text(*node.find("unit"), "unit", said.unit)) return wrong;
-    return text(*node.find("source"), "source", said.source);
+    if (auto wrong = text(*node.find("source"), "source", said.source)) return wrong;
+    const json_node* calibrates = node.find("calibrates");
+    return calibrates == nullptr ? std::nullopt : text(*calibrates, "calibrates", said.calibrates);
   }
 
   // What is said about an extra point must name one.

@@ -37,10 +37,19 @@ struct settings {
   } model;
 
   struct cluster_settings {
-    int nodes = 0;           // 0: of the hardware profile
-    int ep = 0;              // 0: of the hardware profile
-    double imbalance = 0.0;  // 0: of the hardware profile
+    int nodes = 0;                    // 0: of the hardware profile
+    int ep = 0;                       // 0: of the hardware profile
+    std::optional<double> imbalance;  // without: of the hardware profile
   } cluster;
+
+  // Of the simulator.
+  struct simulation_settings {
+    int requests = 4;  // followed exactly at a time; 0: all
+    int layers = 0;    // followed exactly; 0: all
+    std::string locality = "deepseek_v3_2";
+    int misses = 0;  // of every request and layer in every step; 0: what the pools miss
+    key_reads_mode key_reads = key_reads_mode::once_a_step;
+  } simulation;
 
   batch_choice batch = max_batch{};
   int context_tokens = 4096;
@@ -84,6 +93,7 @@ struct settings {
     double rate_per_s = 1.0;
     int count = 64;  // 0: the whole log
     int max_context_tokens = 0;
+    double slo_tpot_ms = 0.0;   // 0: none
     double length_scale = 0.0;  // 0: the largest, at most 1, at which every request fits
     double time_scale = 1.0;
     // Quantiles of the Mooncake conversation log (FAST'25 release, 12,031 requests).

@@ -59,6 +59,7 @@ struct published_value {
   double value = 0.0;
   std::string unit;
   std::string source;
+  std::string calibrates = {};  // the figure that was chosen so that this value is met; empty: none was
 };
 
 struct workload {

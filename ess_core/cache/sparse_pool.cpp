@@ -1,6 +1,7 @@
 #include "ess_core/cache/sparse_pool.h"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 #include "ess_core/cache/hash_scan.h"
@@ -20,6 +21,31 @@ void reset(const pool_view& pool) {
   if (pool.kind == pool_kind::sieve) pool.header->hand = no_slot;
   if (pool.kind == pool_kind::hash_scan) hash_scan::clear(pool);
   std::fill(pool.slot_of.begin(), pool.slot_of.end(), absent);
+}
+
+// Ids ascend, so the union is a merge.
+void stage_all(std::span<const token_id> selected, std::int32_t query_tokens, resolve_output& out) {
+  const auto queries = static_cast<std::size_t>(query_tokens);
+  const std::size_t top_k = selected.size() / queries;
+  std::array<std::size_t, max_query_tokens> next{};
+  const auto left = [&](std::size_t query) {
+    return next[query] < top_k ? selected[query * top_k + next[query]] : -1;
+  };
+  std::ranges::fill(out.locations, no_location);
+  for (;;) {
+    token_id token = -1;
+    for (std::size_t query = 0; query < queries; ++query) {
+      const token_id first = left(query);
+      if (first >= 0 && (token < 0 || first < token)) token = first;
+    }
+    if (token < 0) break;
+    const std::int32_t place = out.missed++;
+    out.misses[static_cast<std::size_t>(place)] = {token, place};
+    for (std::size_t query = 0; query < queries; ++query) {
+      if (left(query) == token) out.locations[query * top_k + next[query]++] = place | incoming_flag;
+    }
+  }
+  out.asked = out.missed;
 }
 
 void resolve(const pool_view& pool, const resolve_input& in, resolve_output& out) {

@@ -87,6 +87,9 @@ void reset(const pool_view& pool);
 // Throws std::invalid_argument where there is no pool.
 void resolve(const pool_view& pool, const resolve_input& in, resolve_output& out);
 
+// Without a pool: every row of the union over query tokens is a miss and has a place of its own.
+void stage_all(std::span<const token_id> selected, std::int32_t query_tokens, resolve_output& out);
+
 // Between steps, LRU only: a slot for a row that is fetched ahead. In a full pool the row used longest ago
 // leaves for it and leaves it its place in the order, so the newcomer goes first if nobody asks for it; none
 // leaves that the last step used or that came since. Nothing if the pool has the row, or no place. `lost`

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -145,6 +146,13 @@ class device {
 
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual clock_kind clock() const = 0;
+  // Whether it computes with values. To one that does not, only `seats`, `selected` and `counters` can be
+  // written, and nothing else needs to be.
+  [[nodiscard]] virtual bool has_values() const { return true; }
+  // Whether it knows which rows a request selects. What it says of other requests are estimates.
+  [[nodiscard]] virtual bool follows(const seat_state& /*seat*/) const { return true; }
+  // What a result should say of how its figures came about, by name.
+  [[nodiscard]] virtual std::map<std::string, double> notes() const { return {}; }
   // Allocates all buffers of `layout` and makes the weights of `seed`. Throws out_of_memory.
   virtual void allocate(const memory_layout& layout, std::uint64_t seed) = 0;
   // Set-up and inspection; not timed, not to be called while a step runs (a probe may read).

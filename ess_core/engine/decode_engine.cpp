@@ -70,15 +70,16 @@ void decode_engine::write_inputs(token_id back) {
   const std::int32_t queries = options_.layout.shape.query_tokens;
   const auto hidden = static_cast<std::size_t>(model.hidden);
   const std::size_t lanes = seats_.size() * static_cast<std::size_t>(queries);
-  std::vector<float> input(lanes * hidden);
-  std::vector<float> following(model.draft_layers > 0 ? lanes * hidden : 0);
+  const bool values = device_.has_values();
+  std::vector<float> input(values ? lanes * hidden : 0);
+  std::vector<float> following(values && model.draft_layers > 0 ? lanes * hidden : 0);
   states_.clear();
   for (const seat& s : seats_) {
     seat_state state = s.state;
     state.position = std::max(0, state.position - back);
     state.new_tokens = back > 0 ? 0 : queries;
     state.kept = back > 0 ? queries : acceptance_.kept(s.what.id, s.steps);
-    for (std::int32_t q = 0; q < queries; ++q) {
+    for (std::int32_t q = 0; q < queries && values; ++q) {
       const std::size_t lane =
           states_.size() * static_cast<std::size_t>(queries) + static_cast<std::size_t>(q);
       token_source source{.seed = options_.seed,
@@ -94,8 +95,10 @@ void decode_engine::write_inputs(token_id back) {
     states_.push_back(state);
   }
   device_.write(buffer_id::seats, 0, bytes_of(std::span<const seat_state>(states_)));
-  device_.write(buffer_id::hidden, 0, bytes_of(std::span<const float>(input)));
-  device_.write(buffer_id::draft_input, 0, bytes_of(std::span<const float>(following)));
+  if (values) {
+    device_.write(buffer_id::hidden, 0, bytes_of(std::span<const float>(input)));
+    device_.write(buffer_id::draft_input, 0, bytes_of(std::span<const float>(following)));
+  }
   const std::vector<row_counters> zero(static_cast<std::size_t>(model.layers * options_.layout.shape.seats));
   device_.write(buffer_id::counters, 0, bytes_of(std::span<const row_counters>(zero)));
 }
@@ -133,7 +136,8 @@ const step_program& decode_engine::program_for(std::int32_t active) {
       build_decode_step(l.model, {active, l.shape.query_tokens}, system_,
                         {.kind = options_.overlap,
                          .by_layer = overlap_by_misses(options_.layer_misses, options_.dba_from_misses),
-                         .micro_batches = options_.micro_batches});
+                         .micro_batches = options_.micro_batches,
+                         .experts_elsewhere = options_.experts_elsewhere});
   return programs_.emplace(active, std::move(program)).first->second;
 }
 
@@ -175,10 +179,11 @@ void decode_engine::count_rows(step_report& report) {
   step_overlap overlap;
   for (std::int32_t i = 0; i < active(); ++i) {
     seat& s = seats_[static_cast<std::size_t>(i)];
-    const std::vector<token_id> ids = selected(i);
+    const bool followed = device_.follows(states_[static_cast<std::size_t>(i)]);
+    const std::vector<token_id> ids = followed ? selected(i) : std::vector<token_id>{};
     for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
       row_counters c = counters[static_cast<std::size_t>(layer * l.shape.seats + i)];
-      if (!by_location) {  // every row is in place when it is attended
+      if (!by_location && followed) {  // every row is in place when it is attended
         c.asked = c.hits = static_cast<std::int32_t>(
             union_size(std::span(ids).subspan(static_cast<std::size_t>(layer) * width, width)));
       }
@@ -187,7 +192,8 @@ void decode_engine::count_rows(step_report& report) {
       report.rows +=
           {c.asked, c.hits, c.misses, c.rows_in, c.rows_out, c.ahead_in, c.ahead_used, c.ahead_lost};
     }
-    follow(selected_shape(), ids, states_[static_cast<std::size_t>(i)].kept, s.last_kept, overlap);
+    if (followed)
+      follow(selected_shape(), ids, states_[static_cast<std::size_t>(i)].kept, s.last_kept, overlap);
   }
   report.step_overlap = overlap.share();
   history_.by_step.push_back(static_cast<double>(report.rows.misses) / (active() * l.model.layers));

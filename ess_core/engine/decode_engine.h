@@ -41,6 +41,7 @@ struct engine_options {
   std::uint64_t seed = 0;
   overlap_kind overlap = overlap_kind::none;
   std::int32_t micro_batches = 1;  // 2: two-batch overlap
+  bool experts_elsewhere = false;  // expert parallelism: overlap_choice
   // Overlap layerwise: misses a request and step of each layer, and from how many on a layer takes dba.
   // Without figures they are those of the last half of the first warm-up.
   std::vector<double> layer_misses;
@@ -56,6 +57,7 @@ struct hand_over_totals {
   std::int64_t requests = 0;
   std::int64_t rows_in = 0;   // over the link into the pool, warming it up
   std::int64_t rows_out = 0;  // over the link from the landing area to the host store
+  microseconds time{};        // of programs, by the device's clock; zero where it is set-up
 };
 
 // Sums over layers and seats of one step.
@@ -148,6 +150,7 @@ class decode_engine {
   void insert_windows(batch_slice slice);
   void select_windows(batch_slice slice, std::int32_t steps, const step_done& replayed);
   void replay_windows(batch_slice slice, std::int32_t steps, const step_done& replayed);
+  void follow_windows(batch_slice slice, std::int32_t steps, const step_done& replayed);
   void insert_any_rows(batch_slice slice);
   [[nodiscard]] bool knows_windows(batch_slice slice, std::int32_t steps) const;
   [[nodiscard]] std::vector<row_counters> read_counters() const;  // [layers][seats]

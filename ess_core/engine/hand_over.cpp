@@ -9,9 +9,11 @@ bool decode_engine::lands() const { return options_.layout.landing_rows > 0; }
 void decode_engine::hand_over(batch_slice slice) {
   for (std::int32_t i = slice.first; i < slice.first + slice.count; ++i) {
     const seat& s = seats_[static_cast<std::size_t>(i)];
-    const auto prompt = prefill_.get(s.what.id, s.what.prompt_tokens);
-    place_index_keys(s, *prompt);
-    place_latents(s, *prompt);
+    if (device_.has_values()) {
+      const auto prompt = prefill_.get(s.what.id, s.what.prompt_tokens);
+      place_index_keys(s, *prompt);
+      place_latents(s, *prompt);
+    }
     device_.reset_pool(s.state);
   }
   warm_up(slice);
@@ -72,7 +74,7 @@ void decode_engine::store_landed(batch_slice slice) {
 // Set-up takes no time that counts, so its transfers need not wait for a paced link.
 void decode_engine::run_between_steps(const step_program& program) {
   if (options_.hand_over_clock == hand_over_timing::as_in_service) {
-    device_.run(program);
+    handed_over_.time += device_.run(program).total;
   } else {
     device_.run(program, [](const operation&) {});
   }

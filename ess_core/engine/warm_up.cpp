@@ -68,7 +68,9 @@ void decode_engine::insert_windows(batch_slice slice) {
           static_cast<double>(sum_of(slice, static_cast<std::int32_t>(layer), &row_counters::misses));
   };
   // Ids that came with the request have no scores.
-  if (system_.pool() != pool_kind::score_aware && knows_windows(slice, steps)) {
+  if (!device_.has_values()) {
+    follow_windows(slice, steps, replayed);
+  } else if (system_.pool() != pool_kind::score_aware && knows_windows(slice, steps)) {
     replay_windows(slice, steps, replayed);
   } else {
     select_windows(slice, steps, replayed);
@@ -121,15 +123,28 @@ void decode_engine::replay_windows(batch_slice slice, std::int32_t steps, const 
   }
 }
 
+// A device without values has the ids of any position at hand.
+void decode_engine::follow_windows(batch_slice slice, std::int32_t steps, const step_done& replayed) {
+  const memory_layout& l = options_.layout;
+  const step_program program = build_warm_up_step(l.model, l.shape, system_, slice, warm_up_ids::given);
+  for (std::int32_t step = 0; step < steps; ++step) {
+    write_inputs((steps - step) * l.shape.query_tokens);
+    run_between_steps(program);
+    replayed(step);
+  }
+}
+
 // As many rows of the prompt as the pool has slots, drawn anew for each layer.
 void decode_engine::insert_any_rows(batch_slice slice) {
   const memory_layout& l = options_.layout;
   const step_program program = build_warm_up_step(l.model, l.shape, system_, slice, warm_up_ids::given);
   std::vector<std::vector<std::vector<token_id>>> drawn;  // by seat in the slice, by layer
   std::size_t most = 0;
+  write_inputs(l.shape.query_tokens);
   for (std::int32_t i = slice.first; i < slice.first + slice.count; ++i) {
     const seat& s = seats_[static_cast<std::size_t>(i)];
     drawn.emplace_back();
+    if (!device_.follows(s.state)) continue;
     for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
       const counter_rng rng(options_.seed, purpose::warm_up,
                             static_cast<std::uint32_t>(s.what.id) * 1024 + static_cast<std::uint32_t>(layer));
@@ -137,10 +152,11 @@ void decode_engine::insert_any_rows(batch_slice slice) {
       most = std::max(most, drawn.back().back().size());
     }
   }
-  write_inputs(l.shape.query_tokens);
   for (std::size_t done = 0; done < most; done += static_cast<std::size_t>(l.model.top_k)) {
-    for (std::int32_t i = 0; i < slice.count; ++i)
-      write_selection(slice.first + i, chunk_of(drawn[static_cast<std::size_t>(i)], selected_shape(), done));
+    for (std::int32_t i = 0; i < slice.count; ++i) {
+      const auto& of_seat = drawn[static_cast<std::size_t>(i)];
+      if (!of_seat.empty()) write_selection(slice.first + i, chunk_of(of_seat, selected_shape(), done));
+    }
     run_between_steps(program);
   }
 }

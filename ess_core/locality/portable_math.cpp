@@ -22,6 +22,22 @@ double portable_exp(double x) {
   return std::ldexp(sum, n);  // exact
 }
 
+double portable_log(double x) {
+  // x = m 2^n with m in [sqrt 1/2, sqrt 2); ln m = 2 artanh r for r = (m - 1) / (m + 1), |r| < 0.172.
+  constexpr double ln2_head = 0x1.62e42feep-1;
+  constexpr double ln2_tail = 0x1.a39ef35793c76p-33;
+  int n = 0;
+  double m = std::frexp(x, &n);  // exact
+  if (m < 0.70710678118654752440) {
+    m *= 2;
+    --n;
+  }
+  const double r = (m - 1) / (m + 1);
+  double sum = 0.0;
+  for (int i = 21; i > 0; i -= 2) sum = sum * r * r + 1.0 / i;
+  return n * ln2_head + (n * ln2_tail + 2 * r * sum);
+}
+
 double normal_share_below(double z) {
   double term = z;
   double sum = z;

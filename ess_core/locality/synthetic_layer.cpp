@@ -43,6 +43,7 @@ synthetic_layer::synthetic_layer(const layer_locality& locality, const stream_lo
       draws_(seed, purpose::locality_steps, static_cast<std::uint32_t>(layer)),
       bursts_(seed, purpose::locality_bursts),
       tokens_(context),
+      furthest_(context),
       positional_(positional_rows(rates_, top_k, context)),
       members_wanted_(static_cast<std::size_t>(top_k - stream.sinks - stream.recent - positional_)),
       depths_(rates_, steepness_, top_k, context) {
@@ -97,8 +98,11 @@ void synthetic_layer::next(std::span<token_id> out) {
   write_selection(tokens_ - 1, out);
 }
 
+// A token in the place of a rejected one moves no row: its predecessor has done so.
 void synthetic_layer::append_token() {
-  set_bit(selected_, tokens_++);
+  if (++tokens_ <= furthest_) return;
+  furthest_ = tokens_;
+  set_bit(selected_, tokens_ - 1);
   const token_id no_longer_recent = tokens_ - 1 - stream_.recent;
   const token_id out_of_reach = tokens_ - 1 - reach();
   if (positional_ > 0 && no_longer_recent >= stream_.sinks) clear_bit(selected_, no_longer_recent);
@@ -148,8 +152,8 @@ double synthetic_layer::scattered_factor() const {
 // As the query token at position `query` selects: no later row, and its own rows by position.
 void synthetic_layer::write_selection(token_id query, std::span<token_id> out) const {
   std::vector<std::uint64_t> bits = selected_;
-  bits.resize(static_cast<std::size_t>(tokens_) / 64 + 1);
-  for (token_id token = query + 1; token < tokens_; ++token) clear_bit(bits, token);
+  bits.resize(static_cast<std::size_t>(furthest_) / 64 + 1);
+  for (token_id token = query + 1; token < furthest_; ++token) clear_bit(bits, token);
   const token_id recent = std::max(query - stream_.recent, -1) + 1;
   for (token_id token = recent; token <= query; ++token) set_bit(bits, token);
   for (std::int32_t i = 0; i < positional_; ++i) set_bit(bits, recent - 2 - 2 * i);

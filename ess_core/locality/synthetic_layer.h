@@ -34,6 +34,12 @@ class synthetic_layer {
   // The selection of the next query token: ids ascend, -1 fills what is left of [top_k].
   void next(std::span<token_id> out);
 
+  // The last `count` query tokens that next() answered were rejected drafts; the next ones take their places.
+  // What the drafts brought into the selection stays: a draft is much like the token that replaces it. Such a
+  // selection lacks a row for each of them at most, which it would have had in place of a row by position.
+  void retract(token_id count) { tokens_ -= count; }
+  [[nodiscard]] token_id tokens() const { return tokens_; }
+
  private:
   void make_stack(const counter_rng& rng);
   void append_token();
@@ -51,10 +57,12 @@ class synthetic_layer {
   counter_rng draws_;
   counter_rng bursts_;
   token_id tokens_;             // of the context; the last is the query token
+  token_id furthest_;           // the most that it has had
   std::int32_t positional_;     // rows selected by position beyond the recent ones
   std::size_t members_wanted_;  // selected rows that may leave, once there are enough
   entrant_depths depths_;
-  std::vector<std::uint64_t> selected_;  // a bit a token; not for rows selected by position
+  std::vector<std::uint64_t>
+      selected_;  // a bit a token, as of `furthest_`; not for rows selected by position
   std::vector<token_id> members_;
   std::vector<token_id> outside_;     // not selected, the one used last at the end
   std::vector<std::uint32_t> drawn_;  // depths of a step's entrants

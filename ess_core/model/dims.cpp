@@ -23,7 +23,7 @@ double model_dims::softmax_scale() const {
 
 byte_count model_dims::latent_row_bytes() const { return {kv_lora + 4 * ((kv_lora + 127) / 128) + 2 * rope}; }
 
-byte_count model_dims::index_key_bytes() const { return {index_dim + 4}; }
+byte_count model_dims::index_key_bytes() const { return {index_heads > 0 ? index_dim + 4 : 0}; }
 
 std::int64_t model_dims::attention_parameters() const {
   const std::int64_t h = hidden;
@@ -45,6 +45,18 @@ std::int64_t model_dims::parameters() const {
   std::int64_t sum = 0;
   for (int layer = 0; layer < layers; ++layer) sum += attention_parameters() + feed_forward_parameters(layer);
   return sum + draft_layers * 2 * std::int64_t{hidden} * hidden;
+}
+
+byte_count served_weight_bytes(const model_dims& m, int expert_ranks) {
+  const std::int64_t routed = 3 * std::int64_t{m.hidden} * m.moe.width * m.moe.experts;
+  const std::int64_t absorb = std::int64_t{m.heads} * m.kv_lora * (m.nope + m.v);
+  std::int64_t bytes =
+      2 * 2 * std::int64_t{m.vocabulary} * m.hidden + m.draft_layers * 2 * std::int64_t{m.hidden} * m.hidden;
+  for (int layer = 0; layer < m.layers; ++layer) {
+    bytes += m.attention_parameters() + absorb + m.feed_forward_parameters(layer);
+    if (m.is_moe_layer(layer)) bytes -= routed - routed / expert_ranks;
+  }
+  return {bytes};
 }
 
 model_dims with_draft_layers(model_dims model) {

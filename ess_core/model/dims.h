@@ -53,11 +53,11 @@ struct model_dims {
   int hidden = 0;
   int heads = 0;
   int q_lora = 0;
-  int kv_lora = 512;  // the latent
-  int nope = 0;       // per head, not rotated
-  int rope = 64;      // per head, rotated; shared by all heads on the key side
-  int v = 0;          // per head
-  int index_heads = 0;
+  int kv_lora = 512;    // the latent
+  int nope = 0;         // per head, not rotated
+  int rope = 64;        // per head, rotated; shared by all heads on the key side
+  int v = 0;            // per head
+  int index_heads = 0;  // 0: no indexer; attention reads the whole context
   int index_dim = 128;
   int top_k = 0;
   int dense_width = 0;  // of the gated feed-forward
@@ -79,7 +79,7 @@ struct model_dims {
 
   // One packed latent: kv_lora e4m3, one f32 scale per 128 of them, rope bf16. 656 for 512 + 64.
   [[nodiscard]] byte_count latent_row_bytes() const;
-  // One indexer key: index_dim e4m3 and one f32 scale. 132 for 128.
+  // One indexer key: index_dim e4m3 and one f32 scale. 132 for 128; 0 without an indexer.
   [[nodiscard]] byte_count index_key_bytes() const;
   // Parameters of attention and indexer of one layer, and of its feed-forward (router and all experts). Norms
   // and biases, a few thousand values, are not counted.
@@ -87,6 +87,10 @@ struct model_dims {
   [[nodiscard]] std::int64_t feed_forward_parameters(int layer) const;
   [[nodiscard]] std::int64_t parameters() const;  // all `layers`; no embedding or head
 };
+
+// Weights of one of `expert_ranks` GPUs that serve the model: fp8; attention, shared experts, embedding and
+// head on every GPU, routed experts spread over all. Embedding, head and the absorbed projections are bf16.
+[[nodiscard]] byte_count served_weight_bytes(const model_dims& model, int expert_ranks);
 
 // The model that decodes several tokens a step (MTP): its draft layers run behind the others and keep caches
 // as they do. An input projection from the hidden state and the next token's embedding goes before each.

@@ -5,7 +5,8 @@
 namespace ess {
 namespace {
 
-constexpr std::array<std::string_view, 5> names = {"deepseek_v3_2", "mini", "mini_moe", "tiny", "tiny_moe"};
+constexpr std::array<std::string_view, 6> names = {"deepseek_v3_2", "deepseek_v3", "mini",
+                                                   "mini_moe",      "tiny",        "tiny_moe"};
 
 // Source: DeepSeek-V3.2-Exp, inference/config_671B_v3.2.json; one MTP layer as in DeepSeek-V3.
 model_dims deepseek_v3_2() {
@@ -33,6 +34,16 @@ model_dims deepseek_v3_2() {
                   .width = 2048,
                   .routed_scale = 2.5},
           .rotary = {.theta = 10000.0, .factor = 40.0}};
+}
+
+// The same without the indexer: dense attention. Source: DeepSeek-V3, inference/configs/config_671B.json.
+model_dims deepseek_v3() {
+  model_dims m = deepseek_v3_2();
+  m.name = "deepseek_v3";
+  m.index_heads = 0;
+  m.index_dim = 0;
+  m.top_k = 0;
+  return m;
 }
 
 // Every eighth of the full model's selection at the same row size: top-k / context stays 1/16 at 4,096
@@ -117,6 +128,7 @@ std::span<const std::string_view> model_preset_names() { return names; }
 
 std::optional<model_dims> find_model_preset(std::string_view name) {
   if (name == "deepseek_v3_2") return deepseek_v3_2();
+  if (name == "deepseek_v3") return deepseek_v3();
   if (name == "mini") return mini();
   if (name == "mini_moe") return mini_moe();
   if (name == "tiny") return tiny();

@@ -9,17 +9,20 @@ void make_draft_input(program_builder& b, std::int32_t layer, batch_slice slice)
   if (b.model().is_draft_layer(layer)) b.add({.kind = op_kind::draft, .layer = layer, .slice = slice});
 }
 
-void add_feed_forward_part(program_builder& b, std::int32_t layer, batch_slice slice) {
+// Where the tokens leave the rank, two-batch overlap hides both ways of their journey.
+void add_feed_forward_part(program_builder& b, std::int32_t layer, batch_slice slice, bool elsewhere) {
+  const stream_id journey = elsewhere ? stream_id::network : stream_id::compute;
   b.add({.kind = op_kind::output, .layer = layer, .slice = slice});
   if (!b.model().is_moe_layer(layer)) {
     b.add({.kind = op_kind::feed_forward, .layer = layer, .slice = slice});
     return;
   }
   b.add({.kind = op_kind::route, .layer = layer, .slice = slice});
-  b.add({.kind = op_kind::dispatch, .layer = layer, .slice = slice});
+  b.add({.kind = op_kind::dispatch, .layer = layer, .slice = slice, .stream = journey});
   b.pause();
   b.add({.kind = op_kind::experts, .layer = layer, .slice = slice});
-  b.add({.kind = op_kind::combine, .layer = layer, .slice = slice});
+  b.add({.kind = op_kind::combine, .layer = layer, .slice = slice, .stream = journey});
+  if (elsewhere) b.pause();
 }
 
 overlap_kind kind_of(const overlap_choice& overlap, std::int32_t layer) {
@@ -33,7 +36,7 @@ void add_layers(program_builder& b, const cache_system& system, const overlap_ch
   for (std::int32_t layer = 0; layer < b.model().layers; ++layer) {
     make_draft_input(b, layer, slice);
     add_attention_part(b, system, effective_overlap(system, kind_of(overlap, layer)), layer, slice);
-    add_feed_forward_part(b, layer, slice);
+    add_feed_forward_part(b, layer, slice, overlap.experts_elsewhere);
   }
 }
 
@@ -50,7 +53,10 @@ step_program build_decode_step(const model_dims& model, batch_shape shape, const
   const auto halves = halves_of(b.whole_batch());
   add_layers(b, system, overlap, halves[0]);
   add_layers(other, system, overlap, halves[1]);
-  b.take_turns_with(std::move(other));
+  // A layer then has three parts: indexer, attention up to dispatch, experts. With one part's lead, dispatch
+  // runs under the other half's indexer and combine under its attention; side by side one of them would have
+  // no more than the experts to hide under.
+  b.take_turns_with(std::move(other), overlap.experts_elsewhere ? 1 : 0);
   return std::move(b).finish();
 }
 

@@ -12,6 +12,9 @@ struct overlap_choice {
   // Two-batch overlap: two halves of the batch go through the layers in turns, so that what one waits for
   // (rows over the link, experts elsewhere) comes while the other computes. One seat has no second half.
   std::int32_t micro_batches = 1;  // 1 or 2
+  // Expert parallelism: tokens go to the ranks of their experts and come back over the network, on a stream of
+  // their own.
+  bool experts_elsewhere = false;
 };
 
 [[nodiscard]] step_program build_decode_step(const model_dims& model, batch_shape shape,

@@ -14,6 +14,8 @@ constexpr std::array<std::string_view, op_kind_count> op_names = {
     "draft",         "select_next",  "prefetch",   "fill_pool",   "take_landed",
     "store_landed"};
 
+constexpr std::array<std::string_view, stream_count> stream_names = {"compute", "copy", "network"};
+
 constexpr std::array<std::string_view, 29> buffer_names = {
     "seats",         "hidden",        "draft_input", "q_resid",      "index_query",  "index_weight",
     "index_key_new", "index_keys",    "scores",      "selected",     "query",        "latent_new",
@@ -70,7 +72,7 @@ std::optional<op_kind> parse_op_kind(std::string_view name) {
   return static_cast<op_kind>(found - op_names.begin());
 }
 
-std::string_view to_string(stream_id stream) { return stream == stream_id::compute ? "compute" : "copy"; }
+std::string_view to_string(stream_id stream) { return stream_names.at(static_cast<std::size_t>(stream)); }
 
 std::string_view to_string(buffer_id buffer) { return buffer_names.at(static_cast<std::size_t>(buffer)); }
 

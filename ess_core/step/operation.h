@@ -40,8 +40,9 @@ enum class op_kind : std::uint8_t {
 inline constexpr int op_kind_count = static_cast<int>(op_kind::store_landed) + 1;
 
 // Streams run in order; operations on different streams run at the same time unless one waits for another.
-enum class stream_id : std::uint8_t { compute, copy };
-inline constexpr int stream_count = 2;
+// `network`: between the ranks of a cluster.
+enum class stream_id : std::uint8_t { compute, copy, network };
+inline constexpr int stream_count = 3;
 
 // What operations read and write. Shapes: S seats, Q query tokens a seat, lanes = S x Q, L layers.
 enum class buffer_id : std::uint8_t {

@@ -6,12 +6,17 @@
 namespace ess {
 namespace {
 
+// A model without an indexer attends to the whole context.
+bool selects(const program_builder& b) { return b.model().index_heads > 0; }
+
 void make_index_entries(program_builder& b, std::int32_t layer, batch_slice slice) {
+  if (!selects(b)) return;
   b.add({.kind = op_kind::project_index, .layer = layer, .slice = slice});
   b.add({.kind = op_kind::append_key, .layer = layer, .slice = slice});
 }
 
 void select_part(program_builder& b, std::int32_t layer, batch_slice slice) {
+  if (!selects(b)) return;
   b.add({.kind = op_kind::score_keys, .layer = layer, .slice = slice});
   b.add({.kind = op_kind::select_topk, .layer = layer, .slice = slice});
 }

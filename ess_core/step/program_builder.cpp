@@ -1,6 +1,7 @@
 #include "ess_core/step/program_builder.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace ess {
@@ -21,33 +22,54 @@ class wait_deriver {
   }
 
  private:
-  // Waits for the latest conflicting operation of every other stream, unless an earlier wait already implies
-  // it.
+  // Waits for the latest conflicting operation of every other stream, unless the own stream or another of
+  // these waits already implies it.
   void derive_waits(operation& op) {
-    op.waits.clear();
     const auto own = static_cast<std::size_t>(op.stream);
     std::vector<std::int32_t> known(stream_count, 0);
     if (!on_stream_[own].empty()) known = known_[static_cast<std::size_t>(on_stream_[own].back())];
     known[own] = static_cast<std::int32_t>(on_stream_[own].size());
+    std::vector<std::int32_t> wanted;
     for (std::size_t s = 0; s < stream_count; ++s) {
       if (s == own) continue;
-      for (auto n = static_cast<std::int32_t>(on_stream_[s].size()); n > known[s]; --n) {
-        const std::int32_t candidate = on_stream_[s][static_cast<std::size_t>(n - 1)];
-        if (!conflict(program_.operations[static_cast<std::size_t>(candidate)], op)) continue;
-        op.waits.push_back(candidate);
-        const auto& implied = known_[static_cast<std::size_t>(candidate)];
-        for (std::size_t k = 0; k < stream_count; ++k) known[k] = std::max(known[k], implied[k]);
-        known[s] = n;
-        break;
-      }
+      if (const auto latest = latest_conflict(op, s, known[s])) wanted.push_back(*latest);
     }
+    op.waits.clear();
+    for (const std::int32_t candidate : wanted) {
+      const bool implied = std::ranges::any_of(
+          wanted, [&](std::int32_t other) { return other != candidate && knows(other, candidate); });
+      if (!implied) op.waits.push_back(candidate);
+      const auto& also = known_[static_cast<std::size_t>(candidate)];
+      for (std::size_t k = 0; k < stream_count; ++k) known[k] = std::max(known[k], also[k]);
+      const auto s =
+          static_cast<std::size_t>(program_.operations[static_cast<std::size_t>(candidate)].stream);
+      known[s] = std::max(known[s], place_[static_cast<std::size_t>(candidate)] + 1);
+    }
+    place_.push_back(static_cast<std::int32_t>(on_stream_[own].size()));
     known_.push_back(std::move(known));
+  }
+
+  [[nodiscard]] std::optional<std::int32_t> latest_conflict(const operation& op, std::size_t stream,
+                                                            std::int32_t known) const {
+    for (auto n = static_cast<std::int32_t>(on_stream_[stream].size()); n > known; --n) {
+      const std::int32_t candidate = on_stream_[stream][static_cast<std::size_t>(n - 1)];
+      if (conflict(program_.operations[static_cast<std::size_t>(candidate)], op)) return candidate;
+    }
+    return std::nullopt;
+  }
+
+  // Whether `earlier` has ended whenever `op` starts.
+  [[nodiscard]] bool knows(std::int32_t op, std::int32_t earlier) const {
+    const auto stream =
+        static_cast<std::size_t>(program_.operations[static_cast<std::size_t>(earlier)].stream);
+    return known_[static_cast<std::size_t>(op)][stream] > place_[static_cast<std::size_t>(earlier)];
   }
 
   step_program& program_;
   // For every operation so far: per stream, how many of that stream's operations are known to be complete
   // when it starts (a vector clock).
   std::vector<std::vector<std::int32_t>> known_;
+  std::vector<std::int32_t> place_;  // of every operation so far: how many come before it on its stream
   std::vector<std::vector<std::int32_t>> on_stream_;
 };
 
@@ -72,11 +94,11 @@ void program_builder::add(operation op) { parts_.back().push_back(std::move(op))
 
 void program_builder::pause() { parts_.emplace_back(); }
 
-void program_builder::take_turns_with(program_builder other) {
+void program_builder::take_turns_with(program_builder other, std::size_t lead) {
   std::vector<std::vector<operation>> mixed;
-  for (std::size_t i = 0; i < std::max(parts_.size(), other.parts_.size()); ++i) {
+  for (std::size_t i = 0; i < std::max(parts_.size(), lead + other.parts_.size()); ++i) {
     if (i < parts_.size()) mixed.push_back(std::move(parts_[i]));
-    if (i < other.parts_.size()) mixed.push_back(std::move(other.parts_[i]));
+    if (i >= lead && i - lead < other.parts_.size()) mixed.push_back(std::move(other.parts_[i - lead]));
   }
   parts_ = std::move(mixed);
 }

@@ -28,8 +28,9 @@ class program_builder {
   void add(operation op);
   // Here operations of another micro-batch may come between: something was started that takes its time.
   void pause();
-  // Lays the other's operations between this one's: up to the next pause of the one, then of the other.
-  void take_turns_with(program_builder other);
+  // Lays the other's operations between this one's: up to the next pause of the one, then of the other. This
+  // one goes ahead by `lead` pauses.
+  void take_turns_with(program_builder other, std::size_t lead = 0);
   [[nodiscard]] step_program finish() &&;
 
  private:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/planning/target.h"
 #include "workloads/spec.h"
 
 namespace CLI {
@@ -33,12 +34,14 @@ void add_run(CLI::App& app, action& chosen);
 void add_list(CLI::App& app, action& chosen);
 void add_validate(CLI::App& app, action& chosen);
 void add_plan(CLI::App& app, action& chosen);
+void add_plan_capacity(CLI::App& app, action& chosen);
 void add_show(CLI::App& app, action& chosen);
 void add_compare(CLI::App& app, action& chosen);
 void add_export(CLI::App& app, action& chosen);
 void add_doctor(CLI::App& app, action& chosen);
 void add_timeline(CLI::App& app, action& chosen);
 void add_trace(CLI::App& app, action& chosen);
+void add_validate_sim(CLI::App& app, action& chosen);
 void add_bench_table(CLI::App& app, action& chosen);
 
 // The command line as it was typed, for the record and for hints.
@@ -59,7 +62,11 @@ void add_workload_arguments(CLI::App& command, workload_arguments& into);
 struct refused {
   exit_code code;
 };
+[[noreturn]] void refuse(exit_code code, const std::string& what);
 [[nodiscard]] workloads::workload load(const workload_arguments& arguments);
+// --device, and what it names; refused likewise.
+void add_device_option(CLI::App& command, std::string& into);
+[[nodiscard]] target load_target(const std::string& device);
 
 // One line of text for people.
 void tell(const std::string& text);

@@ -15,9 +15,8 @@ namespace {
 std::string typed;
 
 [[noreturn]] void refuse(const workloads::spec_error& error) {
-  tell(fmt::format("essbench: {}", to_string(error)));
   // An option was wrong, or else a file.
-  throw refused{error.file.starts_with("--") ? exit_code::usage : exit_code::bad_data};
+  refuse(error.file.starts_with("--") ? exit_code::usage : exit_code::bad_data, to_string(error));
 }
 
 // A log that cannot be read is found now, not after other points have run for an hour.
@@ -42,6 +41,11 @@ void remember_command_line(int argc, char** argv) {
 
 const std::string& command_line() { return typed; }
 
+void refuse(exit_code code, const std::string& what) {
+  tell("essbench: " + what);
+  throw refused{code};
+}
+
 void tell(const std::string& text) { fmt::print(stderr, "{}\n", text); }
 
 void print(const std::string& data) {
@@ -61,6 +65,20 @@ void add_workload_arguments(CLI::App& command, workload_arguments& into) {
       ->expected(1)
       ->take_all()
       ->type_name("SYSTEM");
+}
+
+void add_device_option(CLI::App& command, std::string& into) {
+  command
+      .add_option("--device", into,
+                  "What executes the steps: cpu, or sim:PROFILE, a simulation of a cluster such as "
+                  "sim:h200_ep32")
+      ->capture_default_str();
+}
+
+target load_target(const std::string& device) {
+  auto on = target::parse(device);
+  if (!on) refuse(on.error());
+  return *std::move(on);
 }
 
 workloads::workload load(const workload_arguments& arguments) {

@@ -22,12 +22,14 @@ exit_code run(int argc, char** argv) {
   harness::add_validate(app, chosen);
   harness::add_plan(app, chosen);
   harness::add_run(app, chosen);
+  harness::add_plan_capacity(app, chosen);
   harness::add_show(app, chosen);
   harness::add_compare(app, chosen);
   harness::add_export(app, chosen);
   harness::add_doctor(app, chosen);
   harness::add_timeline(app, chosen);
   harness::add_trace(app, chosen);
+  harness::add_validate_sim(app, chosen);
   harness::add_bench_table(app, chosen);
   try {
     app.parse(argc, argv);

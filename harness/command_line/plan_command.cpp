@@ -12,6 +12,7 @@ namespace {
 
 struct plan_arguments {
   workload_arguments workload;
+  std::string device = "cpu";
   bool json = false;
 };
 
@@ -44,8 +45,9 @@ std::string as_row(const planned_point& plan) {
 }
 
 exit_code show_plan(const plan_arguments& arguments) {
+  const target on = load_target(arguments.device);
   const workloads::workload workload = load(arguments.workload);
-  const auto plans = plan_workload(workload);
+  const auto plans = plan_workload(workload, on);
   if (arguments.json) {
     nlohmann::ordered_json out = {
         {"workload", workload.name}, {"hash", workload.hash}, {"points", nlohmann::ordered_json::array()}};
@@ -65,6 +67,7 @@ void add_plan(CLI::App& app, action& chosen) {
   CLI::App* command = app.add_subcommand("plan", "What would run: points, bytes per tier, largest batch");
   auto arguments = std::make_shared<plan_arguments>();
   add_workload_arguments(*command, arguments->workload);
+  add_device_option(*command, arguments->device);
   command->add_flag("--json", arguments->json, "As JSON, with every allocation");
   command->callback([&chosen, arguments] { chosen = [arguments] { return show_plan(*arguments); }; });
 }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "harness/command_line/command.h"
+#include "harness/execution/published.h"
 #include "harness/execution/run.h"
 #include "results/export.h"
 #include "results/show.h"
@@ -19,12 +20,6 @@ struct run_arguments {
   bool json = false;
   bool quiet = false;
 };
-
-void refuse_device(const std::string& device) {
-  if (device == "cpu") return;
-  tell(fmt::format("essbench: --device {}: no such device in this version; it has: cpu", device));
-  throw refused{exit_code::usage};
-}
 
 void warn_of_slow_gemm(const results::environment& env) {
   const auto& gemm = env.at("gemm");
@@ -42,6 +37,15 @@ std::string resume_hint(const run_arguments& arguments) {
   return fmt::format("interrupted; resume with: {}{}", command_line(), has_flag ? "" : " --resume");
 }
 
+// Values of full-size systems are no yardstick for what a CPU measures at another size.
+std::string published_text(const workloads::workload& workload, const results::loaded_run& run) {
+  const auto beside = beside_published(workload, run);
+  const auto rms = rms_error(beside);
+  if (!rms) return {};
+  return fmt::format("\npublished, and what this run gave (root mean square of the differences {:.1f} %)\n{}",
+                     100 * *rms, published_table(beside));
+}
+
 exit_code verdict_of(const run_outcome& outcome) {
   if (outcome.cancelled) return exit_code::interrupted;
   if (outcome.incorrect > 0) return exit_code::incorrect;
@@ -49,18 +53,20 @@ exit_code verdict_of(const run_outcome& outcome) {
 }
 
 exit_code run(const run_arguments& arguments) {
-  refuse_device(arguments.device);
+  const target on = load_target(arguments.device);
   const workloads::workload workload = load(arguments.workload);
   results::store store = results::store::open(arguments.database);
   const run_outcome outcome =
       run_workload(workload, store,
                    {.mode = arguments.resume ? resume_mode::resume : resume_mode::fresh,
                     .style = arguments.quiet ? progress_style::silent : style_for(stderr),
-                    .command_line = command_line()});
+                    .command_line = command_line(),
+                    .on = on});
   const auto loaded = store.load(outcome.run_id);
   if (!loaded) throw std::runtime_error("the run that was just stored cannot be found");
-  warn_of_slow_gemm(loaded->env);
-  print(arguments.json ? results::export_json_text(*loaded) : results::show_run(*loaded));
+  if (!on.is_simulated()) warn_of_slow_gemm(loaded->env);
+  print(arguments.json ? results::export_json_text(*loaded)
+                       : results::show_run(*loaded) + published_text(workload, *loaded));
   for (const std::string& text : outcome.notes)
     tell(fmt::format("note: {} (not judged: --set changed the workload)", text));
   for (const std::string& text : outcome.unmet) tell(fmt::format("expectation not met: {}", text));
@@ -76,7 +82,7 @@ void add_run(CLI::App& app, action& chosen) {
       app.add_subcommand("run", "Run a workload: accuracy first, then times, into a database");
   auto arguments = std::make_shared<run_arguments>();
   add_workload_arguments(*command, arguments->workload);
-  command->add_option("--device", arguments->device, "What executes the steps: cpu")->capture_default_str();
+  add_device_option(*command, arguments->device);
   command->add_option("--db", arguments->database, "SQLite file for the results; made if missing")
       ->capture_default_str();
   command->add_flag("--resume", arguments->resume,

@@ -16,9 +16,4 @@ void add_trace(CLI::App& app, action& chosen) {
   add_trace_curve(*trace, chosen);
 }
 
-void refuse(exit_code code, const std::string& what) {
-  tell("essbench: " + what);
-  throw refused{code};
-}
-
 }  // namespace harness

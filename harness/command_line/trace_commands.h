@@ -21,8 +21,6 @@ void add_trace_record(CLI::App& trace, action& chosen);
 void add_trace_synth(CLI::App& trace, action& chosen);
 void add_trace_curve(CLI::App& trace, action& chosen);
 
-[[noreturn]] void refuse(exit_code code, const std::string& what);
-
 template <typename T>
 T taken(ess::trace_result<T> result, const std::string& file) {
   if (result) return *std::move(result);

@@ -14,8 +14,9 @@ std::int64_t bytes_of(const planned_point& plan, bool with_weights) {
                          });
 }
 
+// What a virtual clock says does not depend on what else the machine does.
 bool may_alternate(const planned_point& plan) {
-  return plan.point.requested.kind == workloads::workload_kind::fixed;
+  return plan.point.requested.kind == workloads::workload_kind::fixed && plan.simulated == nullptr;
 }
 
 }  // namespace

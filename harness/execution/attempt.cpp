@@ -35,6 +35,7 @@ ess::engine_options engine_options_of(const planned_point& plan, const ess::memo
           .seed = static_cast<std::uint64_t>(s.seed),
           .overlap = plan.overlap,
           .micro_batches = s.two_batch_overlap ? 2 : 1,
+          .experts_elsewhere = plan.simulated != nullptr && plan.simulated->cluster.expert_ranks > 1,
           .layer_misses = workloads::parse_number_list(s.layer_misses).value(),
           .dba_from_misses = s.dba_from_misses > 0 ? s.dba_from_misses : 0.1 * plan.model.top_k,
           .mean_kept = s.mtp_accept,
@@ -46,7 +47,7 @@ bool check_first(const planned_point& plan, const attempt_context& with, ess::de
                  ess::decode_engine& engine, const ess::memory_layout& layout,
                  const std::vector<ess::request>& requests, attempt_record& out) {
   const workloads::settings& s = plan.point.requested;
-  if (s.accuracy.steps == 0) return true;
+  if (s.accuracy.steps == 0 || !device.has_values()) return true;
   with.report.update({.phase = "accuracy"});
   const auto seed = static_cast<std::uint64_t>(s.seed);
   const accuracy_report report =

@@ -54,7 +54,7 @@ struct step_samples {
     prefetched.push_back(static_cast<double>(r.rows.ahead_in) / requests);
     prefetch_useful.push_back(static_cast<double>(r.rows.ahead_used) / requests);
     prefetch_wasted.push_back(static_cast<double>(r.rows.ahead_lost) / requests);
-    misses_over_topk.push_back(misses_per_layer.back() / model.top_k);
+    if (model.top_k > 0) misses_over_topk.push_back(misses_per_layer.back() / model.top_k);
     if (r.step_overlap) overlap.push_back(*r.step_overlap);
     const auto tokens = std::accumulate(r.kept.begin(), r.kept.end(), 0);
     kept.push_back(static_cast<double>(tokens) / r.active);
@@ -88,7 +88,10 @@ void put_times(const planned_point& plan, const stopping_rule& rule, const step_
                attempt_record& out) {
   std::vector<double> step(rule.samples().begin(), rule.samples().end());
   // The mean of all samples for each: acceptance is drawn, and no property of the system.
-  const double kept = std::accumulate(s.kept.begin(), s.kept.end(), 0.0) / static_cast<double>(s.kept.size());
+  const double kept =
+      plan.simulated != nullptr  // all ranks of a cluster have the mean
+          ? plan.point.requested.mtp_accept
+          : std::accumulate(s.kept.begin(), s.kept.end(), 0.0) / static_cast<double>(s.kept.size());
   std::vector<double> tokens, per_user;
   for (const double us : step) {
     tokens.push_back(plan.batch * kept / us * 1e6);
@@ -96,19 +99,28 @@ void put_times(const planned_point& plan, const stopping_rule& rule, const step_
   }
   put(out, "step_time_us", step, "us");
   put(out, "tokens_per_s", tokens, "tok/s");
+  out.samples["tokens_per_s"] = tokens;
   put(out, "tokens_per_s_per_user", per_user, "tok/s");
+  if (plan.simulated != nullptr) {
+    std::ranges::transform(tokens, tokens.begin(), [&](double of_rank) {
+      return of_rank * plan.simulated->profile->hardware.gpus_per_node.value;
+    });
+    put(out, "tokens_per_s_per_node", tokens, "tok/s");
+  }
   put(out, "exposed_transfer_us_per_layer", s.exposed_us_per_layer, "us");
   put(out, "link_gb_per_s", s.link_gb_per_s, "GB/s");
-  if (plan.point.requested.link.paced) put(out, "link_late_share", s.late_share, "");
+  if (plan.point.requested.link.paced && plan.simulated == nullptr)
+    put(out, "link_late_share", s.late_share, "");
   for (const auto& [kind, us] : s.op_us) put(out, fmt::format("op_{}_us", kind), us, "us");
   const auto nearest = std::ranges::min_element(
       step, {}, [&](double us) { return std::abs(us - out.metrics.at("step_time_us").median); });
   if (nearest != step.end())
     out.steps_timeline = s.timelines[static_cast<std::size_t>(nearest - step.begin())];
-  const double overhead = s.harness_us / s.step_us;
-  put(out, "harness_overhead", std::span(&overhead, 1), "");
+  if (plan.simulated == nullptr) {
+    const double overhead = s.harness_us / s.step_us;
+    put(out, "harness_overhead", std::span(&overhead, 1), "");
+  }
   out.samples["step_time_us"] = std::move(step);
-  out.samples["tokens_per_s"] = std::move(tokens);
 }
 
 void judge_link(attempt_record& out) {
@@ -160,14 +172,19 @@ struct fixed_point::state {
                             with.shared.prefill(plan.model, static_cast<std::uint64_t>(settings().seed)),
                             engine_options_of(plan, layout)};
   turn_clock clock = {};
+  ess::microseconds simulated = {};  // of all steps, on a virtual clock
   stopping_rule rule{
       stopping_of(settings()),
-      {.now = [this] { return clock.now(); }, .cancelled = [this] { return with.cancelled(); }}};
+      {.now = [this] { return time_taken(); }, .cancelled = [this] { return with.cancelled(); }}};
   step_samples samples = {};
   std::optional<stop_reason> reason = {};
   bool checked = false;
 
   [[nodiscard]] const workloads::settings& settings() const { return plan.point.requested; }
+  // How many steps a simulation takes must not depend on the machine that it runs on.
+  [[nodiscard]] ess::seconds time_taken() const {
+    return device->clock() == ess::clock_kind::virtual_clock ? ess::seconds(simulated) : clock.now();
+  }
 
   static std::unique_ptr<ess::device> allocated(const planned_point& plan, const attempt_context& with,
                                                 const ess::memory_layout& layout) {
@@ -191,6 +208,7 @@ struct fixed_point::state {
     const auto before = steady_clock::now();
     const bool warm = !rule.warming_up();
     const ess::step_report report = engine.step();
+    simulated += report.timing.total;
     rule.add(report.timing.total);
     if (warm) samples.add(report, plan.model);
     with.report.update(
@@ -240,6 +258,7 @@ void fixed_point::finish() {
   put_rows(state_->plan, state_->samples, out);
   if (state_->plan.system->addressing() == ess::row_addressing::by_location) put_series(state_->engine, out);
   put_times(state_->plan, state_->rule, state_->samples, out);
+  for (const auto& [name, value] : state_->device->notes()) put(out, name, std::span(&value, 1), "");
   judge_link(out);
 }
 

@@ -17,7 +17,36 @@ int machine::threads(const workloads::settings& s) {
   return s.cpu_threads > 0 ? s.cpu_threads : ess::default_compute_threads();
 }
 
+std::unique_ptr<ess::device> machine::make_simulated(const planned_point& plan) const {
+  const workloads::settings& s = plan.point.requested;
+  const simulation& of = *plan.simulated;
+  ess::sim_device_options options{.device_budget = plan.budgets.device,
+                                  .host_budget = plan.budgets.host,
+                                  .hardware = of.profile->hardware,
+                                  .cluster = of.cluster,
+                                  .locality = of.locality,
+                                  .followed_requests = s.simulation.requests,
+                                  .followed_layers = s.simulation.layers,
+                                  .given_misses = s.simulation.misses,
+                                  .threads = threads(s)};
+  if (s.kind == workloads::workload_kind::fixed) {
+    const bool windows = plan.system->warms_up() && s.warmup == workloads::warmup_mode::windows;
+    const int warm_up_steps = windows ? (s.warmup_windows + s.mtp - 1) / s.mtp : 0;
+    const ess::sim::shared_streams::key what{.source = of.locality,
+                                             .top_k = plan.model.top_k,
+                                             .query_tokens = s.mtp,
+                                             .mean_kept = s.mtp_accept,
+                                             .seed = static_cast<std::uint64_t>(s.seed),
+                                             .first_position = s.context_tokens - warm_up_steps * s.mtp};
+    if (streams_ == nullptr || streams_->what() != what)
+      streams_ = std::make_shared<ess::sim::shared_streams>(what);
+    options.streams = streams_;
+  }
+  return ess::make_sim_device(std::move(options));
+}
+
 std::unique_ptr<ess::device> machine::make_device(const planned_point& plan) const {
+  if (plan.simulated != nullptr) return make_simulated(plan);
   const auto& link = plan.point.requested.link;
   return ess::make_cpu_device({.device_budget = plan.budgets.device,
                                .host_budget = plan.budgets.host,

@@ -12,6 +12,9 @@
 namespace ess::cpu {
 class weights_cache;
 }
+namespace ess::sim {
+class shared_streams;
+}
 
 namespace harness {
 
@@ -34,7 +37,10 @@ class machine {
   [[nodiscard]] static int threads(const workloads::settings& s);
 
  private:
+  [[nodiscard]] std::unique_ptr<ess::device> make_simulated(const planned_point& plan) const;
+
   std::shared_ptr<ess::cpu::weights_cache> weights_;
+  mutable std::shared_ptr<ess::sim::shared_streams> streams_;  // of the simulated point made last
   std::unique_ptr<reference_runs> references_;
   std::unique_ptr<matrix_cache> matrices_;
   // The prompts of the model and seed used last.

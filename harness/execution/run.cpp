@@ -9,8 +9,8 @@
 #include <span>
 
 #include "ess_core/device/cpu/kernels/fma_rate.h"
-#include "ess_core/device/cpu/kernels/simd_target.h"
 #include "ess_core/device/cpu/kernels/gemm.h"
+#include "ess_core/device/cpu/kernels/simd_target.h"
 #include "ess_core/nvtx/nvtx.h"
 #include "harness/environment/environment.h"
 #include "harness/environment/host_info.h"
@@ -44,7 +44,7 @@ attempt_status status_of(plan_verdict verdict) {
 class workload_run {
  public:
   workload_run(const workloads::workload& workload, results::store& store, const run_options& options)
-      : workload_(workload), store_(store), options_(options), plans_(plan_workload(workload)) {
+      : workload_(workload), store_(store), options_(options), plans_(plan_workload(workload, options.on)) {
     // The yardstick first: what follows is told the proportion of its link to it.
     std::stable_partition(plans_.begin(), plans_.end(),
                           [](const planned_point& p) { return is_yardstick(p.point); });
@@ -77,7 +77,8 @@ class workload_run {
       }
     }
     if (outcome_.run_id.empty()) {
-      const results::environment machine_now = describe_machine();
+      const results::environment machine_now =
+          options_.on.is_simulated() ? describe_simulation(options_.on) : describe_machine();
       const auto& build = machine_now.at("build");
       outcome_.run_id = store_.begin_run(
           {.started_at = now(),
@@ -96,8 +97,8 @@ class workload_run {
     results::point_record out{
         .label = plan.point.label,
         .system = std::string(workloads::to_string(s.system)),
-        .device = "cpu",
-        .clock = "wall",
+        .device = options_.on.device(),
+        .clock = options_.on.is_simulated() ? "virtual" : "wall",
         .requested = to_flat_json(s),
         .effective = plan.batch > 0 ? to_flat_json(plan.effective(machine::threads(s))) : to_flat_json(s)};
     out.identity = results::point_identity(out, workload_.hash);
@@ -223,7 +224,7 @@ class workload_run {
     }
     if (!yardstick_us_) recall_yardstick();
     const auto& link = plan.point.requested.link;
-    if (!yardstick_us_ || !link.paced) return;
+    if (!yardstick_us_ || !link.paced || plan.simulated != nullptr) return;
     const double bytes = static_cast<double>(plan.model.layers) * plan.model.top_k * yardstick_batch_ *
                          static_cast<double>(plan.model.latent_row_bytes().value);
     const double proportion = bytes / (link.gather_gb_per_s * 1e3) / *yardstick_us_;
@@ -302,6 +303,12 @@ results::environment describe_machine() {
                  {"gflops_one_thread", ess::cpu::measure_gemm_gflops()},
                  {"fma_gflops_one_thread", ess::cpu::measure_fma_gflops()},
                  {"simd", ess::cpu::simd_target_name()}};
+  return out;
+}
+
+results::environment describe_simulation(const target& on) {
+  results::environment out = capture_environment();
+  out["simulated"] = {{"profile", on.profile().hardware.name}, {"sha256", on.profile().sha256}};
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/measure/progress.h"
+#include "harness/planning/target.h"
 #include "results/store.h"
 #include "workloads/spec.h"
 
@@ -17,6 +18,7 @@ struct run_options {
   resume_mode mode = resume_mode::fresh;
   progress_style style = progress_style::plain;
   std::string command_line;
+  target on = {};
 };
 
 struct run_outcome {
@@ -34,5 +36,7 @@ struct run_outcome {
 
 // What the record of a run says of this machine: capture_environment, and the GEMM kernel with its rate.
 [[nodiscard]] results::environment describe_machine();
+// What it says where nothing is measured: this machine, and the hardware that is simulated.
+[[nodiscard]] results::environment describe_simulation(const target& on);
 
 }  // namespace harness

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <thread>
 
 #include "harness/execution/attempt.h"
@@ -27,6 +28,30 @@ struct served {
   std::int32_t tokens = 0;
 };
 
+// What time it is for requests: that of the wall, or of a device whose clock is virtual and moves only while
+// something takes time or nobody is there.
+class service_clock {
+ public:
+  explicit service_clock(ess::clock_kind kind) : virtual_(kind == ess::clock_kind::virtual_clock) {}
+
+  [[nodiscard]] double now_s() const {
+    return virtual_ ? virtual_s_ : ess::seconds(steady_clock::now() - start_).count();
+  }
+  void took(ess::microseconds time) { virtual_s_ += ess::seconds(time).count(); }
+  // Not long on the wall: somebody may interrupt.
+  void wait_until(double second) {
+    virtual_s_ = std::max(virtual_s_, second);
+    if (virtual_) return;
+    const auto until = start_ + std::chrono::duration_cast<steady_clock::duration>(ess::seconds(second));
+    std::this_thread::sleep_until(std::min(until, steady_clock::now() + std::chrono::milliseconds(100)));
+  }
+
+ private:
+  bool virtual_;
+  double virtual_s_ = 0;
+  steady_clock::time_point start_ = steady_clock::now();
+};
+
 // One replay of a request log.
 class replay {
  public:
@@ -42,11 +67,11 @@ class replay {
   [[nodiscard]] const std::vector<ess::request>& requests() const { return requests_; }
 
   // Until all are served, or time is up, or someone interrupts. Returns why it ended.
-  std::string run(ess::decode_engine& engine) {
-    start_ = steady_clock::now();
+  std::string run(ess::decode_engine& engine, ess::clock_kind clock) {
+    clock_ = service_clock(clock);
     while (finished_ < requests_.size()) {
       if (with_.cancelled()) return "cancelled";
-      if (now_s() > plan_.point.requested.measure.max_seconds) return "max_seconds";
+      if (clock_.now_s() > plan_.point.requested.measure.max_seconds) return "max_seconds";
       admit_arrived(engine);
       if (engine.active() == 0) {
         wait_for_next();
@@ -58,14 +83,13 @@ class replay {
   }
 
   void put_metrics(const ess::hand_over_totals& handed_over, attempt_record& out) const {
-    std::vector<double> tpot, wait, step_us, busy;
+    std::vector<double> tpot, wait;
     std::int64_t tokens = 0;
     for (const served& r : served_) {
       tokens += r.tokens;
       if (r.tokens == 0) continue;
       wait.push_back((r.first_token_s - r.arrival_s) * 1e6);
-      const std::int32_t later = r.tokens - r.first_tokens;
-      if (later > 0) tpot.push_back((r.last_token_s - r.first_token_s) / later * 1e6);
+      if (const auto us = tpot_us(r)) tpot.push_back(*us);
     }
     const auto put = [&](const char* name, std::span<const double> samples, const char* unit) {
       if (!samples.empty()) out.metrics[name] = results::summarise(samples, unit);
@@ -85,6 +109,12 @@ class replay {
       put_one("first_token_p99_us", results::quantile(wait, 0.99), "us");
     }
     put_one("tokens_per_s", static_cast<double>(tokens) / end_s_, "tok/s");
+    if (plan_.simulated != nullptr) {
+      put_one("tokens_per_s_per_node",
+              static_cast<double>(tokens) / end_s_ * plan_.simulated->profile->hardware.gpus_per_node.value,
+              "tok/s");
+    }
+    put_goodput(put_one);
     put_one("requests_finished", static_cast<double>(finished_), "requests");
     put_one("requests_offered", static_cast<double>(requests_.size()), "requests");
     put_one("hand_over_share",
@@ -100,6 +130,31 @@ class replay {
   }
 
  private:
+  // Per output token, from a request's first step on; nothing if that gave all of them.
+  [[nodiscard]] static std::optional<double> tpot_us(const served& r) {
+    const std::int32_t later = r.tokens - r.first_tokens;
+    if (later <= 0) return std::nullopt;
+    return (r.last_token_s - r.first_token_s) / later * 1e6;
+  }
+
+  // What was served well, by the limit that the workload sets.
+  template <class Put>
+  void put_goodput(const Put& put_one) const {
+    const double limit_us = plan_.point.requested.requests.slo_tpot_ms * 1e3;
+    if (limit_us <= 0) return;
+    double tokens = 0, well = 0, all = 0;
+    for (const served& r : served_) {
+      if (r.tokens == 0) continue;
+      all += 1;
+      if (tpot_us(r).value_or(0) > limit_us) continue;
+      well += 1;
+      tokens += r.tokens;
+    }
+    put_one("slo_met_share", all > 0 ? well / all : 0, "");
+    put_one("goodput_tokens_per_s", tokens / end_s_, "tok/s");
+    put_one("goodput_requests_per_s", well / end_s_, "1/s");
+  }
+
   template <class Put>
   void put_rows(const Put& put_one) const {
     const double row = static_cast<double>(plan_.model.latent_row_bytes().value);
@@ -120,29 +175,27 @@ class replay {
     if (overlap_steps_ > 0) put_one("step_overlap", overlap_sum_ / overlap_steps_, "");
   }
 
-  [[nodiscard]] double now_s() const { return ess::seconds(steady_clock::now() - start_).count(); }
-
   // First come, first served: a request that does not fit holds back those behind it.
   void admit_arrived(ess::decode_engine& engine) {
-    while (next_ < requests_.size() && served_[next_].arrival_s <= now_s()) {
-      const double before = now_s();
+    while (next_ < requests_.size() && served_[next_].arrival_s <= clock_.now_s()) {
+      const double before = clock_.now_s();
+      const ess::microseconds programs = engine.handed_over().time;
       if (!engine.admit(requests_[next_])) return;
-      served_[next_].admitted_s = now_s();
+      clock_.took(engine.handed_over().time - programs);
+      served_[next_].admitted_s = clock_.now_s();
       hand_over_us_.push_back((served_[next_].admitted_s - before) * 1e6);
       ++next_;
     }
   }
 
-  void wait_for_next() const {
-    if (next_ >= requests_.size()) return;
-    const auto until =
-        start_ + std::chrono::duration_cast<steady_clock::duration>(ess::seconds(served_[next_].arrival_s));
-    std::this_thread::sleep_until(std::min(until, steady_clock::now() + std::chrono::milliseconds(100)));
+  void wait_for_next() {
+    if (next_ < requests_.size()) clock_.wait_until(served_[next_].arrival_s);
   }
 
   void step(ess::decode_engine& engine) {
     const ess::step_report report = engine.step();
-    end_s_ = now_s();
+    clock_.took(report.timing.total);
+    end_s_ = clock_.now_s();
     for (std::size_t i = 0; i < engine.seats().size(); ++i) {
       served& r = served_[static_cast<std::size_t>(engine.seats()[i].request)];
       if (r.tokens == 0) {
@@ -169,7 +222,7 @@ class replay {
   std::vector<served> served_;
   std::size_t next_ = 0;
   std::size_t finished_ = 0;
-  steady_clock::time_point start_;
+  service_clock clock_{ess::clock_kind::wall};
   double end_s_ = 0;
   std::vector<double> step_us_, active_, hand_over_us_;
   ess::row_totals rows_;
@@ -215,16 +268,16 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
   const auto device = with.shared.make_device(plan);
   device->allocate(layout, seed);
   for (const ess::request& r : requests.requests()) {
-    if (with.cancelled()) break;
+    if (with.cancelled() || !device->has_values()) break;
     ess::decode_engine alone(*device, *plan.system, with.shared.prefill(plan.model, seed),
                              engine_options_of(plan, layout));
     (void)alone.admit(r);
   }
-  if (!check_serving(plan, with, requests.requests(), out)) return;
+  if (device->has_values() && !check_serving(plan, with, requests.requests(), out)) return;
   ess::engine_options options = engine_options_of(plan, layout);
   options.hand_over_clock = ess::hand_over_timing::as_in_service;
   ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed), options);
-  out.stop_reason = requests.run(engine);
+  out.stop_reason = requests.run(engine, device->clock());
   if (out.stop_reason == "cancelled") {
     out.status = attempt_status::cancelled;
     out.reason = "interrupted";
@@ -233,6 +286,8 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
   note_layerwise(plan, engine, out);
   if (plan.system->addressing() == ess::row_addressing::by_location) put_series(engine, out);
   requests.put_metrics(engine.handed_over(), out);
+  for (const auto& [name, value] : device->notes())
+    out.metrics[name] = results::summarise(std::span(&value, 1), "");
 }
 
 }  // namespace harness

@@ -15,7 +15,9 @@ namespace {
 using workloads::settings;
 
 constexpr std::int32_t batch_limit = 4096;  // where no budget sets one sooner
+// Most requests are shorter than the longest. The simulator can afford seats for the shortest of chat logs.
 constexpr std::int32_t seats_per_full_request = 4;
+constexpr std::int32_t simulated_seats_per_full_request = 32;
 
 ess::model_dims model_of(const settings& s) {
   ess::model_dims model = ess::find_model_preset(s.model.preset).value();
@@ -25,27 +27,26 @@ ess::model_dims model_of(const settings& s) {
   return s.mtp > 1 ? ess::with_draft_layers(model) : model;
 }
 
-// The CPU device computes in f32. A cluster (cluster.ep) holds fp8 weights, its experts spread over the
-// ranks.
-ess::byte_count weight_bytes(const settings& s, const ess::model_dims& model) {
-  if (s.cluster.ep <= 0) return {model.parameters() * 4};
-  std::int64_t sum = 0;
-  for (int layer = 0; layer < model.layers; ++layer) {
-    const std::int64_t experts =
-        model.is_moe_layer(layer) ? 3 * std::int64_t{model.hidden} * model.moe.width * model.moe.experts : 0;
-    sum += model.attention_parameters() + model.feed_forward_parameters(layer) - experts +
-           experts / s.cluster.ep;
-  }
-  return {sum};
+// The CPU device computes in f32; what serves a model holds fp8.
+ess::byte_count weight_bytes(const settings& s, const ess::model_dims& model, const simulation* simulated) {
+  if (simulated != nullptr) return served_weight_bytes(model, simulated->cluster.expert_ranks);
+  if (s.cluster.ep > 0) return served_weight_bytes(model, s.cluster.ep);
+  return {model.parameters() * 4};
 }
 
-ess::memory_budgets budgets_of(const settings& s, const ess::model_dims& model) {
+// A GPU has no more memory than it has, whatever a workload asks for. Without a budget it is unlimited: that
+// is what a ceiling is measured with.
+ess::memory_budgets budgets_of(const settings& s, const ess::model_dims& model, const simulation* simulated) {
   ess::memory_budgets out{.host = {s.host_budget_bytes}};
   if (s.device_budget_beyond_weights_bytes) {
-    out.device = weight_bytes(s, model) + ess::byte_count{*s.device_budget_beyond_weights_bytes};
+    out.device = weight_bytes(s, model, simulated) + ess::byte_count{*s.device_budget_beyond_weights_bytes};
   } else {
     out.device = {s.device_budget_bytes.value_or(0)};
   }
+  if (simulated == nullptr || out.device.value == 0) return out;
+  const ess::sim::hardware& hw = simulated->profile->hardware;
+  const auto usable = static_cast<std::int64_t>(hw.memory_bytes.value - hw.reserved_bytes.value);
+  out.device = std::min(out.device, ess::byte_count{usable});
   return out;
 }
 
@@ -58,7 +59,7 @@ std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
                            .prefetch_rows = s.prefetch_rows});
 }
 
-ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
+ess::batch_plan shape_of(const settings& s, const ess::model_dims& model, const simulation* simulated) {
   const bool serves = s.kind == workloads::workload_kind::serve;
   const bool capped = serves && s.requests.max_context_tokens > 0;
   return {.model = model,
@@ -66,26 +67,35 @@ ess::batch_plan shape_of(const settings& s, const ess::model_dims& model) {
           .final_tokens = capped ? s.requests.max_context_tokens : s.context_tokens + most_tokens(s),
           .shortest_tokens = serves ? 1 : 0,
           .host_row_pitch = s.host_row_pitch_bytes,
-          .weights = weight_bytes(s, model),
+          .weights = weight_bytes(s, model, simulated),
           .hand_over = serves && s.handover == workloads::handover_mode::via_device
                            ? ess::hand_over_way::via_device
                            : ess::hand_over_way::to_host};
 }
 
-// Mechanisms that the field table knows and this version does not run yet.
-std::string missing_mechanism(const settings& s, const ess::model_dims& model) {
-  if (model.has_moe_layers() && (s.cluster.ep > 1 || s.model.ep_slice > 1)) {
+// What neither device, or only the simulator, can run.
+std::string missing_mechanism(const settings& s, const planned_point& plan) {
+  const ess::model_dims& model = plan.model;
+  const bool dense = model.index_heads == 0;
+  if (dense && plan.simulated == nullptr)
+    return fmt::format("{} attends to its whole context, which only the simulator can do", model.name);
+  if (dense && s.system != workloads::system_kind::all_gpu)
+    return fmt::format("{} has no indexer that would select rows to fetch", model.name);
+  const bool elsewhere = plan.simulated == nullptr && s.cluster.ep > 1;
+  if (model.has_moe_layers() && (elsewhere || s.model.ep_slice > 1)) {
     return fmt::format(
         "the mixture of experts runs on one device in this version; cluster.ep = 0 and model.ep_slice = 1 "
-        "keep it there, model.layers = {} keeps the dense layers only",
+        "keep it there, model.layers = {} keeps the dense layers only, --device sim:PROFILE simulates a "
+        "cluster",
         model.dense_layers);
   }
   return {};
 }
 
-std::int32_t largest(const settings& s) {
+std::int32_t largest(const settings& s, const simulation* simulated) {
   const ess::model_dims model = model_of(s);
-  return ess::largest_batch(shape_of(s, model), *system_of(s), budgets_of(s, model), batch_limit);
+  return ess::largest_batch(shape_of(s, model, simulated), *system_of(s), budgets_of(s, model, simulated),
+                            batch_limit);
 }
 
 // The batch asked for, and what to say if there is none.
@@ -99,11 +109,11 @@ batch_answer batch_of(const workloads::point& point, const planned_point& plan) 
   if (const int* number = std::get_if<int>(&s.batch)) return {*number};
   const bool of_another = std::holds_alternative<workloads::max_batch_of>(s.batch) && point.batch_of;
   const settings& limited = of_another ? *point.batch_of : s;
-  const ess::memory_budgets budgets = budgets_of(limited, plan.model);
+  const ess::memory_budgets budgets = budgets_of(limited, plan.model, plan.simulated.get());
   if (budgets.device.value == 0 && budgets.host.value == 0) {
     return {0, "batch \"max\" needs a budget: set device_budget_bytes or device_budget_beyond_weights_bytes"};
   }
-  return {of_another ? largest(limited) : plan.batch_max};
+  return {of_another ? largest(limited, plan.simulated.get()) : plan.batch_max};
 }
 
 std::string does_not_fit(const planned_point& plan) {
@@ -173,7 +183,9 @@ int most_tokens(const settings& s) { return total_steps(s) * s.mtp; }
 ess::memory_layout planned_point::layout() const {
   std::int32_t seats = batch;
   if (point.requested.kind == workloads::workload_kind::serve) {
-    for (seats = batch * seats_per_full_request; seats > batch; --seats) {
+    const bool many = simulated != nullptr;
+    for (seats = batch * (many ? simulated_seats_per_full_request : seats_per_full_request); seats > batch;
+         --seats) {
       const auto items = ess::memory_items(ess::make_layout(shape, *system, batch, seats));
       if (budgets.device.value == 0 || total(items, ess::memory_tier::device) <= budgets.device) break;
     }
@@ -187,6 +199,11 @@ settings planned_point::effective(int cpu_threads) const {
   out.overlap = workloads::parse_overlap(to_string(overlap)).value();
   out.model.layers = model.layers - model.draft_layers;
   out.cpu_threads = cpu_threads;
+  if (simulated != nullptr) {
+    out.cluster = {.nodes = simulated->cluster.nodes,
+                   .ep = simulated->cluster.expert_ranks,
+                   .imbalance = simulated->cluster.imbalance};
+  }
   out.host_row_pitch_bytes = static_cast<int>(layout().host_row_pitch);
   // Before a fixed batch all caches are put in their places in bulk, outside the times.
   const bool lands = shape.hand_over == ess::hand_over_way::via_device && layout().landing_rows > 0;
@@ -203,11 +220,17 @@ settings planned_point::effective(int cpu_threads) const {
   return out;
 }
 
-planned_point plan_point(const workloads::point& point) {
+planned_point plan_point(const workloads::point& point, const target& on) {
   const settings& s = point.requested;
   planned_point plan{.point = point, .model = model_of(s), .system = system_of(s)};
-  plan.shape = shape_of(s, plan.model);
-  plan.budgets = budgets_of(s, plan.model);
+  auto simulated = on.simulation_of(s);
+  if (!simulated) {
+    refuse(plan, plan_verdict::unsupported, to_string(simulated.error()));
+    return plan;
+  }
+  plan.simulated = *std::move(simulated);
+  plan.shape = shape_of(s, plan.model, plan.simulated.get());
+  plan.budgets = budgets_of(s, plan.model, plan.simulated.get());
   const bool limited = plan.budgets.device.value > 0 || plan.budgets.host.value > 0;
   if (limited) plan.batch_max = ess::largest_batch(plan.shape, *plan.system, plan.budgets, batch_limit);
   const batch_answer answer = batch_of(point, plan);
@@ -223,15 +246,15 @@ planned_point plan_point(const workloads::point& point) {
     refuse(plan, plan_verdict::out_of_memory, std::move(reason));
   } else if (std::string slots = too_many_slots(plan); !slots.empty()) {
     refuse(plan, plan_verdict::unsupported, std::move(slots));
-  } else if (std::string missing = missing_mechanism(s, plan.model); !missing.empty()) {
+  } else if (std::string missing = missing_mechanism(s, plan); !missing.empty()) {
     refuse(plan, plan_verdict::unsupported, std::move(missing));
   }
   return plan;
 }
 
-std::vector<planned_point> plan_workload(const workloads::workload& workload) {
+std::vector<planned_point> plan_workload(const workloads::workload& workload, const target& on) {
   std::vector<planned_point> out;
-  for (const workloads::point& point : workload.points) out.push_back(plan_point(point));
+  for (const workloads::point& point : workload.points) out.push_back(plan_point(point, on));
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include "ess_core/engine/capacity.h"
 #include "ess_core/step/overlap.h"
+#include "harness/planning/target.h"
 #include "workloads/spec.h"
 
 namespace harness {
@@ -20,6 +21,7 @@ struct planned_point {
   plan_verdict verdict = plan_verdict::ok;
   std::string reason;  // why not, with the numbers
 
+  std::shared_ptr<const simulation> simulated;  // null: the CPU device
   ess::model_dims model;
   std::shared_ptr<const ess::cache_system> system;
   ess::overlap_kind overlap = ess::overlap_kind::none;  // effective
@@ -41,7 +43,8 @@ struct planned_point {
 // Tokens that a request of a fixed point decodes in them if no draft is rejected.
 [[nodiscard]] int most_tokens(const workloads::settings& s);
 // `longest` caps the context of a serve workload's requests; it decides the size of the caches there.
-[[nodiscard]] planned_point plan_point(const workloads::point& point);
-[[nodiscard]] std::vector<planned_point> plan_workload(const workloads::workload& workload);
+[[nodiscard]] planned_point plan_point(const workloads::point& point, const target& on = {});
+[[nodiscard]] std::vector<planned_point> plan_workload(const workloads::workload& workload,
+                                                       const target& on = {});
 
 }  // namespace harness

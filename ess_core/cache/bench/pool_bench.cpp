@@ -15,14 +15,13 @@
 
 #include "ess_core/base/random.h"
 #include "ess_core/cache/bench/list_lru.h"
-#include "ess_core/cache/tests/owned_pool.h"
+#include "ess_core/cache/owned_pool.h"
 
 namespace ess::bench {
 namespace {
 
 using benchmark::Counter;
 using benchmark::State;
-using test::owned_pool;
 
 constexpr std::size_t top_k = 2'048;
 constexpr std::size_t slots = 6'554;

@@ -1,6 +1,6 @@
 #include "ess_core/cache/hash_scan.h"
 
-#include "ess_core/cache/tests/owned_pool.h"
+#include "ess_core/cache/owned_pool.h"
 
 namespace ess::test {
 namespace {

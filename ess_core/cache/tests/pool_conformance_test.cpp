@@ -2,7 +2,7 @@
 #include <random>
 
 #include "ess_core/cache/tests/naive_pool.h"
-#include "ess_core/cache/tests/owned_pool.h"
+#include "ess_core/cache/owned_pool.h"
 
 namespace ess::test {
 namespace {

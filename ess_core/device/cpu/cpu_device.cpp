@@ -215,6 +215,9 @@ class cpu_device final : public device {
       if (handler_of(op.kind) == nullptr) {
         throw unsupported(fmt::format("the cpu device has no {} operation", ess::to_string(op.kind)));
       }
+      if (op.stream == stream_id::network) {
+        throw unsupported(fmt::format("the cpu device has no network for {}", ess::to_string(op.kind)));
+      }
       if (!has_weights_for(context_->model(), op)) {
         throw unsupported(fmt::format("layer {} has no weights for {}", op.layer, ess::to_string(op.kind)));
       }

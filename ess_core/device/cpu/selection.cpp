@@ -1,6 +1,5 @@
 // From index query to attention: scores, top-k, where the rows lie, attention over them.
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <numeric>
 
@@ -14,45 +13,14 @@
 namespace ess::cpu {
 namespace {
 
-// Without a pool every row of the union over query tokens is a miss and has a place of its own. Ids ascend,
-// so the union is a merge.
-void stage_all(context& c, std::int32_t seat_index, std::int32_t layer, resolve_output& out) {
-  const std::int32_t top_k = c.model().top_k;
-  const token_id* ids = c.selected(std::int64_t{seat_index} * c.queries(), layer);
-  std::array<std::int32_t, max_query_tokens> next{};
-  const auto left = [&](std::int32_t query) {
-    const std::int32_t rank = next[static_cast<std::size_t>(query)];
-    return rank < top_k ? ids[query * top_k + rank] : -1;
-  };
-  for (;;) {
-    token_id token = -1;
-    for (std::int32_t query = 0; query < c.queries(); ++query) {
-      const token_id first = left(query);
-      if (first >= 0 && (token < 0 || first < token)) token = first;
-    }
-    if (token < 0) break;
-    const std::int32_t place = out.missed++;
-    out.misses[static_cast<std::size_t>(place)] = {token, place};
-    for (std::int32_t query = 0; query < c.queries(); ++query) {
-      if (left(query) != token) continue;
-      std::int32_t& rank = next[static_cast<std::size_t>(query)];
-      out.locations[static_cast<std::size_t>(query * top_k + rank)] = place | incoming_flag;
-      ++rank;
-    }
-  }
-  out.asked = out.missed;
-}
-
 // Without a pool, or with one.
 void resolve_seat(context& c, std::int32_t index, std::int32_t layer, resolve_output& out) {
-  if (c.layout.pool == pool_kind::none) {
-    std::fill(out.locations.begin(), out.locations.end(), no_location);
-    return stage_all(c, index, layer, out);
-  }
+  const token_id* ids = c.selected(std::int64_t{index} * c.queries(), layer);
+  if (c.layout.pool == pool_kind::none) return stage_all({ids, out.locations.size()}, c.queries(), out);
   const seat_state& seat = c.seat(index);
   const std::int64_t last_lane = (std::int64_t{index} + 1) * c.queries() - 1;
   resolve(c.pool(seat, layer),
-          {.selected = {c.selected(std::int64_t{index} * c.queries(), layer), out.locations.size()},
+          {.selected = {ids, out.locations.size()},
            .query_tokens = c.queries(),
            .first_new = seat.position,
            .new_tokens = seat.new_tokens,

@@ -1,6 +1,6 @@
 #include "ess_core/locality/miss_curve.h"
 
-#include "ess_core/cache/tests/owned_pool.h"
+#include "ess_core/cache/owned_pool.h"
 #include "ess_core/locality/tests/random_trace.h"
 
 namespace ess {
@@ -43,7 +43,7 @@ class real_pool {
     return out;
   }
 
-  test::owned_pool pool_;
+  owned_pool pool_;
 };
 
 TEST(miss_curve, equals_the_real_pool_at_every_size_on_random_traces) {

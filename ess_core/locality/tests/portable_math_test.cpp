@@ -1,5 +1,6 @@
 #include "ess_core/locality/portable_math.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace ess {
@@ -10,6 +11,14 @@ TEST(portable_math, exp_is_exp) {
     ASSERT_NEAR(portable_exp(x) / std::exp(x), 1.0, 1e-14) << x;
   }
   EXPECT_EQ(portable_exp(0.0), 1.0);
+}
+
+TEST(portable_math, log_is_log) {
+  for (double x = 1e-300; x < 1e300; x *= 1.7) {
+    ASSERT_NEAR(portable_log(x), std::log(x), 1e-15 * std::max(1.0, std::abs(std::log(x)))) << x;
+  }
+  for (double x = 0.5; x < 2; x += 0.001) ASSERT_NEAR(portable_log(x), std::log(x), 1e-15) << x;
+  EXPECT_EQ(portable_log(1.0), 0.0);
 }
 
 TEST(portable_math, the_normal_distribution_is_that_of_erfc) {

@@ -1,6 +1,7 @@
 #include "ess_core/locality/synthetic_layer.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <set>
 
@@ -184,6 +185,56 @@ TEST(synthetic_layer, the_lead_in_is_worth_a_long_decode) {
   const double after_decode = misses(made(request), 1'200, 1'000);
   EXPECT_NEAR(warm, after_decode, 0.02 * after_decode);
   EXPECT_GT(cold, 1.05 * after_decode);
+}
+
+std::vector<token_id> next(synthetic_layer& layer) {
+  std::vector<token_id> ids(256, -2);
+  layer.next(ids);
+  return ids;
+}
+
+synthetic_layer layer_of(const layer_locality& locality, const stream_locality& stream = steady) {
+  return {locality, stream, 256, 4'096, 1, 0};
+}
+
+TEST(synthetic_layer, tokens_in_the_place_of_rejected_ones_see_no_later_token) {
+  for (const bool position_relative : {false, true}) {
+    for (const std::int32_t recent : {2, 3, 16}) {
+      stream_locality stream = steady;
+      stream.recent = recent;
+      synthetic_layer layer = layer_of({.overlap = 0.5, .position_relative = position_relative}, stream);
+      for (token_id position = 4'096; position < 4'400; ++position) {
+        for (token_id draft = 0; draft < 3; ++draft) (void)next(layer);
+        layer.retract(3);
+        EXPECT_EQ(layer.tokens(), position);
+        const std::vector<token_id> ids = next(layer);
+        const auto end = std::ranges::find(ids, -1);
+        ASSERT_GE(end - ids.begin(), 256 - 2);  // what two drafts beyond it have pushed out
+        ASSERT_EQ(std::ranges::adjacent_find(ids.begin(), end, std::greater_equal<>()), end) << position;
+        ASSERT_EQ(*(end - 1), position);
+        for (token_id back = 0; back < recent; ++back)
+          ASSERT_TRUE(std::binary_search(ids.begin(), end, position - back));
+      }
+    }
+  }
+}
+
+TEST(synthetic_layer, selections_are_whole_again_beyond_the_rejected_tokens) {
+  for (const bool position_relative : {false, true}) {
+    synthetic_layer layer = layer_of({.overlap = 0.5, .position_relative = position_relative});
+    for (int drafts = 0; drafts < 3; ++drafts) (void)next(layer);
+    layer.retract(3);
+    for (int drafts = 0; drafts < 3; ++drafts) (void)next(layer);
+    for (int token = 0; token < 50; ++token) EXPECT_EQ(std::ranges::count(next(layer), -1), 0);
+  }
+}
+
+TEST(synthetic_layer, without_a_retraction_there_is_nothing_to_see_of_it) {
+  synthetic_layer one = layer_of({.overlap = 0.5}), other = layer_of({.overlap = 0.5});
+  for (int token = 0; token < 50; ++token) {
+    one.retract(0);
+    EXPECT_EQ(next(one), next(other));
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "harness/execution/alternation.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,12 @@ TEST(points_together, leaves_serving_alone) {
   serving.point.requested.kind = workloads::workload_kind::serve;
   EXPECT_EQ(together({serving, plan_of(1)}), 1u);
   EXPECT_EQ(together({plan_of(1), plan_of(1), serving}), 2u);
+}
+
+TEST(points_together, leaves_simulated_points_alone_since_nothing_disturbs_them) {
+  planned_point virtual_one = plan_of(1);
+  virtual_one.simulated = std::make_shared<const simulation>();
+  EXPECT_EQ(together({virtual_one, virtual_one}), 1u);
 }
 
 TEST(take_turns, goes_forth_and_back_until_nobody_wants_more) {

@@ -5,7 +5,7 @@
 
 #include "ess_core/cache/sparse_pool.h"
 
-namespace ess::test {
+namespace ess {
 
 struct owned_pool {
   owned_pool(pool_kind what, std::size_t context, std::size_t slots)
@@ -46,4 +46,4 @@ struct owned_pool {
   }
 };
 
-}  // namespace ess::test
+}  // namespace ess

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
+#include <algorithm>
 #include <thread>
 
 #include "ess_core/device/cpu/context.h"
@@ -197,11 +197,11 @@ class cpu_device final : public device {
   }
 
   void write(buffer_id buffer, std::int64_t offset, std::span<const std::byte> bytes) override {
-    std::memcpy(place(buffer, offset, bytes.size()), bytes.data(), bytes.size());
+    std::ranges::copy(bytes, place(buffer, offset, bytes.size()));
   }
 
   void read(buffer_id buffer, std::int64_t offset, std::span<std::byte> bytes) const override {
-    std::memcpy(bytes.data(), place(buffer, offset, bytes.size()), bytes.size());
+    std::copy_n(place(buffer, offset, bytes.size()), bytes.size(), bytes.data());
   }
 
   void reset_pool(const seat_state& seat) override {

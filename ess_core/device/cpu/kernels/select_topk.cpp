@@ -155,6 +155,10 @@ inline std::int32_t take_sample(const select_topk_params& p, std::uint32_t* keys
   return wanted;
 }
 
+// Only AVX-512 compresses in one instruction; elsewhere a branch past vectors without a candidate, most of
+// them, costs less.
+inline constexpr bool skips_empty = HWY_TARGET != HWY_AVX3;
+
 // Ids of the scores >= bar, ascending.
 inline std::int32_t collect_candidates(const select_topk_params& p, float bar, std::int32_t* ids) {
   const hn::ScalableTag<float> d;
@@ -167,8 +171,10 @@ inline std::int32_t collect_candidates(const select_topk_params& p, float bar, s
   std::int32_t i = 0;
   for (; i + lanes <= p.n; i += lanes) {
     const auto take = hn::Ge(hn::LoadU(d, p.scores + i), limit);
-    hn::StoreU(hn::Compress(id, hn::RebindMask(di, take)), di, ids + count);
-    count += static_cast<std::int32_t>(hn::CountTrue(d, take));
+    if (!skips_empty || !hn::AllFalse(d, take)) {
+      hn::StoreU(hn::Compress(id, hn::RebindMask(di, take)), di, ids + count);
+      count += static_cast<std::int32_t>(hn::CountTrue(d, take));
+    }
     id = hn::Add(id, step);
   }
   for (; i < p.n; ++i)

@@ -1,5 +1,5 @@
-// libxsmm generates kernels for blocks; the order of blocks is ours, and the fastest of those that were tried
-// (docs/kernels.md).
+// libxsmm generates kernels for blocks; the order of blocks is ours, and the fastest of those that were
+// tried.
 #include <fmt/format.h>
 #include <libxsmm.h>
 

@@ -9,7 +9,7 @@ class row_copy_with : public testing::TestWithParam<row_stores> {};
 
 // More rows than are asked for ahead, at places of every alignment.
 TEST_P(row_copy_with, rows_land_where_told_and_nothing_else_changes) {
-  constexpr std::int64_t rows = 200;
+  constexpr std::int32_t rows = 200;
   for (const std::int64_t row_bytes : {1, 16, 63, 64, 65, 127, 132, 576, 656, 1152}) {
     const std::int64_t from_pitch = row_bytes + 48, to_pitch = row_bytes + (row_bytes % 3);
     const auto from = test::random_codes(static_cast<std::size_t>(rows * from_pitch), 1);

@@ -177,12 +177,21 @@ std::string clocks_of(const loaded_run& run) {
   return fmt::format("{}\n", fmt::join(all, "; "));
 }
 
+// A simulation says the same whenever it runs, so it is not told when it did, nor which run it was.
+std::string heading_of(const loaded_run& of) {
+  const bool simulated = !of.points.empty() && std::ranges::all_of(of.points, [](const loaded_point& p) {
+    return p.point.clock == "virtual";
+  });
+  if (simulated) return fmt::format("workload {}\n", of.run.workload_name);
+  return fmt::format("run {}, workload {}, {}\n", of.run.id, of.run.workload_name,
+                     to_iso8601(of.run.started_at));
+}
+
 std::string title_of(const loaded_run& of) {
   std::string build = fmt::format("essbench {}", of.run.essbench_version);
   if (!of.run.git_revision.empty()) build += fmt::format(", revision {}", of.run.git_revision);
   if (of.run.git_dirty) build += " with local changes";
-  return fmt::format("run {}, workload {}, {}\n{}\n", of.run.id, of.run.workload_name,
-                     to_iso8601(of.run.started_at), build);
+  return fmt::format("{}{}\n", heading_of(of), build);
 }
 
 std::string legend_of(const loaded_run& run) {

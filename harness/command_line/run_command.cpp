@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "harness/command_line/command.h"
@@ -37,8 +38,16 @@ std::string resume_hint(const run_arguments& arguments) {
   return fmt::format("interrupted; resume with: {}{}", command_line(), has_flag ? "" : " --resume");
 }
 
-// Values of full-size systems are no yardstick for what a CPU measures at another size.
+// Published values are about the workload as it ships.
+bool is_as_shipped(const workloads::workload& workload) {
+  return std::ranges::all_of(workload.set_paths, [](const std::string& path) {
+    return path.starts_with("simulation.") || path.starts_with("measure.") || path == "cpu_threads" ||
+           path == "seed" || path == "steps";
+  });
+}
+
 std::string published_text(const workloads::workload& workload, const results::loaded_run& run) {
+  if (!is_as_shipped(workload)) return {};
   const auto beside = beside_published(workload, run);
   const auto rms = rms_error(beside);
   if (!rms) return {};

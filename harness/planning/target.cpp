@@ -1,5 +1,7 @@
 #include "harness/planning/target.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "workloads/locality_model.h"
@@ -14,10 +16,10 @@ workloads::result<target> target::parse(std::string_view device) {
   constexpr std::string_view prefix = "sim:";
   if (device == "cpu") return target();
   if (!device.starts_with(prefix)) {
-    return tl::unexpected(workloads::spec_error{.path = std::string(device),
-                                                .what = "is not a device of this version",
-                                                .hint = "cpu, or sim:PROFILE such as sim:h200_ep32",
-                                                .file = "--device"});
+    return tl::unexpected(
+        workloads::spec_error{.what = fmt::format("'{}' is no device of this version", device),
+                              .hint = "cpu, or sim:PROFILE such as sim:h200_ep32",
+                              .file = "--device"});
   }
   auto profile = workloads::find_profile(device.substr(prefix.size()));
   if (!profile) return tl::unexpected(profile.error());

@@ -1,18 +1,18 @@
 // Times measured at some sizes, and what follows for sizes between them.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "ess_core/device/device.h"
 #include "ess_core/device/sim/evidence.h"
 
 namespace ess::sim {
 
 // A size lies further outside of a table than it may be stretched.
-class beyond_table : public std::runtime_error {
+class beyond_table : public unsupported {
  public:
-  using std::runtime_error::runtime_error;
+  using unsupported::unsupported;
 };
 
 struct table_point {
@@ -35,7 +35,7 @@ struct table_value {
 // times; below the smallest, its time: what is smaller than anything measured is bound by its launch.
 class cost_table {
  public:
-  static constexpr double max_stretch = 8;
+  static constexpr double max_stretch = 10;
 
   cost_table() = default;
   // x ascends, as does y within each; times are above 0. Throws std::invalid_argument.

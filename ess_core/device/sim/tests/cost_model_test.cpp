@@ -107,8 +107,8 @@ TEST(cost_model, beyond_its_tables_it_says_how_far_and_at_last_refuses) {
   EXPECT_EQ(cost_of(costs, op_kind::score_keys, batch_of(64, 32'768)).stretch, 1);
   EXPECT_DOUBLE_EQ(cost_of(costs, op_kind::score_keys, batch_of(64, 65'536)).stretch, 2);
   EXPECT_DOUBLE_EQ(cost_of(costs, op_kind::project_attention, batch_of(256, 4096)).stretch, 4);
-  EXPECT_THROW((void)us(costs, op_kind::score_keys, batch_of(64, 300'000)), beyond_table);
-  EXPECT_THROW((void)us(costs, op_kind::project_attention, batch_of(600, 4096)), beyond_table);
+  EXPECT_THROW((void)us(costs, op_kind::score_keys, batch_of(64, 400'000)), beyond_table);
+  EXPECT_THROW((void)us(costs, op_kind::project_attention, batch_of(700, 4096)), beyond_table);
 }
 
 TEST(cost_model, attention_takes_the_time_of_its_pairs_and_dense_attention_that_of_its_table) {

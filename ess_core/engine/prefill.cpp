@@ -1,9 +1,6 @@
 #include "ess_core/engine/prefill.h"
 
-#include <algorithm>
-#include <atomic>
-#include <thread>
-
+#include "ess_core/base/parallel.h"
 #include "ess_core/base/random.h"
 #include "ess_core/layout/index_key.h"
 #include "ess_core/layout/latent_row.h"
@@ -70,16 +67,8 @@ prefill_result prefill_source::make(request_id request, token_id tokens) const {
       .latents = std::vector<std::uint8_t>(layers * static_cast<std::size_t>(tokens) *
                                            static_cast<std::size_t>(model_.latent_row_bytes().value)),
       .index = std::vector<std::uint8_t>(layers * static_cast<std::size_t>(format.bytes_for(tokens)))};
-  std::atomic<std::int32_t> next{0};
-  const auto work = [&] {
-    for (std::int32_t layer = next++; layer < model_.layers; layer = next++) make_layer(request, layer, out);
-  };
-  std::vector<std::jthread> helpers;
-  const unsigned threads =
-      std::min(std::thread::hardware_concurrency(), static_cast<unsigned>(model_.layers));
-  for (unsigned i = 1; i < threads; ++i) helpers.emplace_back(work);
-  work();
-  helpers.clear();
+  for_each_parallel(layers, 0,
+                    [&](std::size_t layer) { make_layer(request, static_cast<std::int32_t>(layer), out); });
   return out;
 }
 

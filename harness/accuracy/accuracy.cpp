@@ -8,9 +8,9 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "ess_core/base/parallel.h"
 #include "ess_core/base/random.h"
 #include "harness/accuracy/checks.h"
-#include "harness/accuracy/parallel.h"
 
 namespace harness {
 namespace {
@@ -117,7 +117,7 @@ findings check_operations(const accuracy_inputs& in, const std::vector<lane_reco
     if (!of_layer.empty()) out.merge(check_layer(c, of_layer));
   }
   std::vector<findings> by_lane(usable.size());
-  for_each_parallel(usable.size(), [&](std::size_t i) { by_lane[i] = check_lane(c, *usable[i]); });
+  ess::for_each_parallel(usable.size(), 0, [&](std::size_t i) { by_lane[i] = check_lane(c, *usable[i]); });
   for (const findings& f : by_lane) out.merge(f);
   return out;
 }

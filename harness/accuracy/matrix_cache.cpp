@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "harness/accuracy/parallel.h"
+#include "ess_core/base/parallel.h"
 
 namespace harness {
 namespace {
@@ -48,7 +48,7 @@ std::vector<std::vector<double>> multiply(const std::vector<float>& weights,
   }
   std::vector<std::vector<double>> ys(n, std::vector<double>(rows));
   constexpr std::size_t block = 16;
-  for_each_parallel((rows + block - 1) / block, [&](std::size_t b) {
+  ess::for_each_parallel((rows + block - 1) / block, 0, [&](std::size_t b) {
     std::vector<double> sums(n);
     for (std::size_t row = b * block; row < std::min(rows, (b + 1) * block); ++row) {
       std::ranges::fill(sums, 0.0);

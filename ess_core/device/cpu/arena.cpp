@@ -10,9 +10,4 @@ aligned_bytes::aligned_bytes(std::size_t size) : size_(size) {
   std::memset(data_.get(), 0xff, size);
 }
 
-void tier_budget::take(std::string_view what, byte_count bytes) {
-  if (limit_.value > 0 && used_ + bytes > limit_) throw out_of_memory(tier_, what, bytes, used_, limit_);
-  used_ += bytes;
-}
-
 }  // namespace ess::cpu

@@ -1,13 +1,10 @@
-// Memory of one tier of the CPU device, under a byte budget.
+// Memory of the CPU device.
 #pragma once
 
 #include <cstddef>
 #include <memory>
-#include <span>
-#include <string_view>
 
 #include "ess_core/device/cpu/kernels/huge_pages.h"
-#include "ess_core/device/device.h"
 
 namespace ess::cpu {
 
@@ -24,21 +21,6 @@ class aligned_bytes {
  private:
   huge_bytes data_;
   std::size_t size_ = 0;
-};
-
-// Counts what is taken from a tier. A budget of 0 bytes means no limit.
-class tier_budget {
- public:
-  tier_budget(memory_tier tier, byte_count limit) : tier_(tier), limit_(limit) {}
-
-  // Throws out_of_memory, and counts nothing, if `bytes` exceed what is left.
-  void take(std::string_view what, byte_count bytes);
-  [[nodiscard]] byte_count used() const { return used_; }
-
- private:
-  memory_tier tier_;
-  byte_count limit_;
-  byte_count used_;
 };
 
 }  // namespace ess::cpu

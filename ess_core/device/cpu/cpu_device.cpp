@@ -11,6 +11,7 @@
 #include "ess_core/device/cpu/kernels/select_topk.h"
 #include "ess_core/device/cpu/stream_executor.h"
 #include "ess_core/device/cpu/thread_place.h"
+#include "ess_core/device/tier_budget.h"
 #include "ess_core/layout/rope.h"
 #include "ess_core/nvtx/nvtx.h"
 
@@ -170,11 +171,7 @@ class cpu_device final : public device {
 
   void allocate(const memory_layout& layout, std::uint64_t seed) override {
     check_model(layout.model);
-    tier_budget device_tier(memory_tier::device, options_.device_budget);
-    tier_budget host_tier(memory_tier::host, options_.host_budget);
-    for (const memory_item& item : memory_items(layout)) {
-      (item.tier == memory_tier::device ? device_tier : host_tier).take(item.what, item.bytes);
-    }
+    charge(layout, options_.device_budget, options_.host_budget);
     context_.reset(new context{.layout = layout,
                                .seed = seed,
                                .weights = options_.weights->get(layout.model, seed),

@@ -3,55 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
-#include <exception>
 #include <map>
-#include <mutex>
-#include <thread>
 #include <utility>
 
+#include "ess_core/base/parallel.h"
 #include "ess_core/device/sim/event_clock.h"
 #include "ess_core/device/sim/followed_request.h"
 #include "ess_core/device/sim/layer_sample.h"
+#include "ess_core/device/tier_budget.h"
 
 namespace ess {
 namespace sim {
 namespace {
-
-void charge(const memory_layout& layout, memory_tier tier, byte_count budget) {
-  byte_count used{0};
-  for (const memory_item& item : memory_items(layout)) {
-    if (item.tier != tier) continue;
-    if (budget.value > 0 && used + item.bytes > budget)
-      throw out_of_memory(tier, item.what, item.bytes, used, budget);
-    used += item.bytes;
-  }
-}
-
-// Calls work(0) .. work(count - 1), each once.
-void for_each(std::size_t count, int threads, const std::function<void(std::size_t)>& work) {
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr error;
-  const auto some = [&] {
-    for (std::size_t i = next++; i < count; i = next++) {
-      try {
-        work(i);
-      } catch (...) {
-        const std::scoped_lock lock(mutex);
-        if (!error) error = std::current_exception();
-      }
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (int t = 1; t < threads && static_cast<std::size_t>(t) < count; ++t) others.emplace_back(some);
-    some();
-  }
-  if (error) std::rethrow_exception(error);
-}
 
 // Half width of the 95 % interval of a mean of `values`, over the mean (Student's t).
 double relative_error(const std::vector<double>& values) {
@@ -77,8 +42,7 @@ class sim_device final : public device {
 
   void allocate(const memory_layout& layout, std::uint64_t seed) override {
     check(layout);
-    charge(layout, memory_tier::device, options_.device_budget);
-    charge(layout, memory_tier::host, options_.host_budget);
+    charge(layout, options_.device_budget, options_.host_budget);
     layout_ = layout;
     seed_ = seed;
     costs_.emplace(options_.hardware, layout_.model, options_.cluster);
@@ -258,14 +222,14 @@ class sim_device final : public device {
         if (found != followed_.end()) tasks.push_back({op.layer, i, found->second.get()});
       }
     }
-    for_each(tasks.size(), options_.threads, [&](std::size_t n) {
+    for_each_parallel(tasks.size(), options_.threads, [&](std::size_t n) {
       const task& t = tasks[n];
       counts_[cell(t.layer, t.seat)] = t.request->resolve(seats_[static_cast<std::size_t>(t.seat)], t.layer);
     });
     for (std::int32_t layer = 0; layer < layout_.model.layers; ++layer) {
       if (resolved_layer[static_cast<std::size_t>(layer)]) spread(layer);
     }
-    for (std::int32_t i = 0; i < static_cast<std::int32_t>(seats_.size()); ++i) count_step(program, i);
+    if (decodes(program)) count_step();
   }
 
   void spread(std::int32_t layer) {
@@ -289,13 +253,15 @@ class sim_device final : public device {
     }
   }
 
-  void count_step(const step_program& program, std::int32_t seat) {
-    const auto found = followed_.find(seats_[static_cast<std::size_t>(seat)].home);
-    if (found == followed_.end() || !decodes(program)) return;
-    double misses = 0;
-    for (std::int32_t layer = 0; layer < layout_.model.layers; ++layer)
-      misses += counts_[cell(layer, seat)].misses;
-    found->second->count_step(misses);
+  void count_step() {
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(seats_.size()); ++i) {
+      const auto found = followed_.find(seats_[static_cast<std::size_t>(i)].home);
+      if (found == followed_.end()) continue;
+      double misses = 0;
+      for (std::int32_t layer = 0; layer < layout_.model.layers; ++layer)
+        misses += counts_[cell(layer, i)].misses;
+      found->second->count_step(misses);
+    }
   }
 
   // Whole rows of an estimate for the counters; what a fraction leaves over goes to the next seat.

@@ -3,27 +3,20 @@
 #include <stdexcept>
 #include <vector>
 
-#include "ess_core/cache/sparse_pool.h"
+#include "ess_core/cache/owned_pool.h"
 
 namespace ess {
 namespace {
 
 class replayed_pool {
  public:
-  replayed_pool(pool_kind policy, std::size_t tokens, std::size_t slots)
-      : kind_(policy), of_(footprint_of(policy)) {
-    slot_of_.resize(tokens * static_cast<std::size_t>(of_.map_entries_per_token));
-    token_of_.resize(slots * static_cast<std::size_t>(of_.tokens_per_slot));
-    stamp_.resize(slots * static_cast<std::size_t>(of_.stamps_per_slot));
-    order_.resize(slots * static_cast<std::size_t>(of_.order_entries_per_slot));
-    reset(view());
-  }
+  replayed_pool(pool_kind policy, std::size_t tokens, std::size_t slots) : pool_(policy, tokens, slots) {}
 
   std::int32_t missed(std::span<const token_id> selected, token_id first_new, std::int32_t query_tokens) {
     locations_.resize(selected.size());
     misses_.resize(selected.size());
     resolve_output out{.locations = locations_, .misses = misses_};
-    resolve(view(),
+    resolve(pool_.view(),
             {.selected = selected,
              .query_tokens = query_tokens,
              .first_new = first_new,
@@ -33,15 +26,7 @@ class replayed_pool {
   }
 
  private:
-  [[nodiscard]] pool_view view() { return {kind_, &header_, slot_of_, token_of_, stamp_, order_}; }
-
-  pool_kind kind_;
-  pool_footprint of_;
-  pool_header header_;
-  std::vector<slot_id> slot_of_;
-  std::vector<token_id> token_of_;
-  std::vector<std::uint32_t> stamp_;
-  std::vector<slot_id> order_;
+  owned_pool pool_;
   std::vector<row_location> locations_;
   std::vector<row_miss> misses_;
 };

@@ -52,11 +52,10 @@ void check_set_paths(const std::vector<std::string>& paths) {
 
 // All that is not searched, as a workload of one point, so that the same rules hold as for files.
 workloads::settings base_of(const plan_capacity_arguments& arguments, const ess::sim::hardware& hw) {
-  const auto usable = static_cast<std::int64_t>(hw.memory_bytes.value - hw.reserved_bytes.value);
   const auto host = static_cast<std::int64_t>(hw.host_memory_bytes.value / hw.gpus_per_node.value);
   const nlohmann::json text = {{"name", "plan_capacity"},  {"description", "The base of a search"},
                                {"kind", "fixed"},          {"systems", {"ess"}},
-                               {"steps", default_steps},   {"device_budget_bytes", usable},
+                               {"steps", default_steps},   {"device_budget_bytes", usable_bytes(hw).value},
                                {"host_budget_bytes", host}};
   workloads::spec_options options{
       .set = {"model.preset=" + arguments.model, fmt::format("context_tokens={}", arguments.context)}};

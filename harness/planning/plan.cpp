@@ -44,9 +44,7 @@ ess::memory_budgets budgets_of(const settings& s, const ess::model_dims& model, 
     out.device = {s.device_budget_bytes.value_or(0)};
   }
   if (simulated == nullptr || out.device.value == 0) return out;
-  const ess::sim::hardware& hw = simulated->profile->hardware;
-  const auto usable = static_cast<std::int64_t>(hw.memory_bytes.value - hw.reserved_bytes.value);
-  out.device = std::min(out.device, ess::byte_count{usable});
+  out.device = std::min(out.device, usable_bytes(simulated->profile->hardware));
   return out;
 }
 

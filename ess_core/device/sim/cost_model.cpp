@@ -45,10 +45,13 @@ double cost_model::memory_us(double bytes) const {
   return us_at(bytes, hw_.memory_gb_per_s.value * 1e9 * hw_.memory_efficiency.value);
 }
 
+double cost_model::roofline_us(double bytes, double operations, const figure& tflops) const {
+  return std::max(memory_us(bytes), us_at(operations, tflops.value * 1e12 * hw_.gemm_efficiency.value));
+}
+
 double cost_model::product_us(double rows, double in, double out) const {
-  const double operations = 2 * rows * in * out;
-  return kernel_us() + std::max(memory_us(in * out * fp8 + rows * (in * fp8 + out * bf16)),
-                                us_at(operations, hw_.fp8_tflops.value * 1e12 * hw_.gemm_efficiency.value));
+  const double bytes = in * out * fp8 + rows * (in * fp8 + out * bf16);
+  return kernel_us() + roofline_us(bytes, 2 * rows * in * out, hw_.fp8_tflops);
 }
 
 // Attention of all heads over so many pairs of query token and latent row.
@@ -60,16 +63,14 @@ double cost_model::attention(double pairs) const {
 double cost_model::scores_by_roofline(double tokens, double context) const {
   const double operations = 2.0 * tokens * context * model_.index_heads * model_.index_dim;
   const double keys = tokens * context * static_cast<double>(model_.index_key_bytes().value);
-  return std::max(memory_us(keys),
-                  us_at(operations, hw_.fp8_tflops.value * 1e12 * hw_.gemm_efficiency.value));
+  return roofline_us(keys, operations, hw_.fp8_tflops);
 }
 
 double cost_model::projection_by_roofline(double tokens) const {
   const model_dims& m = model_;
   const double absorbed = tokens * m.heads * 2.0 * m.nope * m.kv_lora;
   const double absorb_us =
-      kernel_us() + std::max(memory_us(double(m.heads) * m.nope * m.kv_lora * bf16),
-                             us_at(absorbed, hw_.bf16_tflops.value * 1e12 * hw_.gemm_efficiency.value));
+      kernel_us() + roofline_us(double(m.heads) * m.nope * m.kv_lora * bf16, absorbed, hw_.bf16_tflops);
   return product_us(tokens, m.hidden, m.q_lora + m.absorbed_dim()) +
          product_us(tokens, m.q_lora, double(m.heads) * m.query_dim()) + absorb_us + 2 * kernel_us();
 }
@@ -95,12 +96,10 @@ table_value cost_model::index_projection(double tokens) const {
 table_value cost_model::output(double tokens) const {
   const model_dims& m = model_;
   const double values = tokens * m.heads * 2.0 * m.v * m.kv_lora;
-  const table_value up =
-      hw_.value_up.empty()
-          ? exactly(kernel_us() +
-                    std::max(memory_us(double(m.heads) * m.v * m.kv_lora * bf16),
-                             us_at(values, hw_.bf16_tflops.value * 1e12 * hw_.gemm_efficiency.value)))
-          : hw_.value_up.at(tokens);
+  const table_value up = hw_.value_up.empty()
+                             ? exactly(kernel_us() + roofline_us(double(m.heads) * m.v * m.kv_lora * bf16,
+                                                                 values, hw_.bf16_tflops))
+                             : hw_.value_up.at(tokens);
   return up + (hw_.output_projection.empty() ? exactly(product_us(tokens, double(m.heads) * m.v, m.hidden))
                                              : hw_.output_projection.at(tokens));
 }
@@ -126,9 +125,7 @@ table_value cost_model::routed_experts(double local, double rows) const {
     const double width = model_.moe.width;
     const double bytes = local * std::min(1.0, rows) * 3 * model_.hidden * width * fp8;  // of those with rows
     const double operations = local * rows * 2 * 3 * model_.hidden * width;
-    return exactly(2 * kernel_us() +
-                   std::max(memory_us(bytes),
-                            us_at(operations, hw_.fp8_tflops.value * 1e12 * hw_.gemm_efficiency.value)));
+    return exactly(2 * kernel_us() + roofline_us(bytes, operations, hw_.fp8_tflops));
   }
   constexpr double skewed = 0.6, very_skewed = 1.01;  // exponents of the tables
   const auto in = [&](const cost_table& table) { return table.at(local, rows); };
@@ -264,9 +261,7 @@ double cost_model::outside_us(double requests, double query_tokens) const {
   // The main model's head sees every query token; each draft needs a pass of its own.
   const auto head = [&](double rows) {
     const double weights = double(model_.hidden) * model_.vocabulary;
-    return kernel_us() +
-           std::max(memory_us(weights * bf16),
-                    us_at(2 * rows * weights, hw_.bf16_tflops.value * 1e12 * hw_.gemm_efficiency.value));
+    return kernel_us() + roofline_us(weights * bf16, 2 * rows * weights, hw_.bf16_tflops);
   };
   const double drafts = model_.draft_layers > 0 ? query_tokens / requests - 1 : 0;
   return hw_.step_us.value + head(query_tokens) + drafts * head(requests);

@@ -61,6 +61,8 @@ class cost_model {
  private:
   [[nodiscard]] double kernel_us() const { return hw_.kernel_us.value; }
   [[nodiscard]] double memory_us(double bytes) const;
+  // Bytes over the memory's rate or operations over the peak, whichever takes longer.
+  [[nodiscard]] double roofline_us(double bytes, double operations, const figure& tflops) const;
   [[nodiscard]] double product_us(double rows, double in, double out) const;  // fp8 weights
   [[nodiscard]] double scores_by_roofline(double tokens, double context) const;
   [[nodiscard]] double projection_by_roofline(double tokens) const;

@@ -38,6 +38,10 @@ constexpr std::array tables = {
 
 }  // namespace
 
+byte_count usable_bytes(const hardware& of) {
+  return {static_cast<std::int64_t>(of.memory_bytes.value - of.reserved_bytes.value)};
+}
+
 std::span<const figure_field> figure_fields() { return figures; }
 std::span<const table_field> table_fields() { return tables; }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ess_core/base/units.h"
 #include "ess_core/device/sim/cost_table.h"
 
 namespace ess::sim {
@@ -78,6 +79,9 @@ struct hardware {
   cost_table dispatch;             // (nodes, tokens of a rank)
   cost_table combine;
 };
+
+// Of a GPU, for weights, caches and activations.
+[[nodiscard]] byte_count usable_bytes(const hardware& of);
 
 struct figure_field {
   std::string_view name;

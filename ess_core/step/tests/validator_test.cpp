@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <random>
 
-#include "ess_core/model/presets.h"
-#include "ess_core/step/program_builder.h"
+#include "ess_core/step/tests/random_program.h"
 
 namespace ess {
 namespace {
@@ -59,16 +58,7 @@ TEST(program_builder, derives_sufficient_and_necessary_waits_for_random_programs
   for (unsigned seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 rng(seed);
-    program_builder b(tiny(), {.seats = 4}, 2);
-    for (int i = 0; i < 24; ++i) {
-      const auto first = static_cast<std::int32_t>(rng() % 4);
-      b.add({.kind = static_cast<op_kind>(rng() % op_kind_count),
-             .layer = static_cast<std::int32_t>(rng() % 3),
-             .slice = {first, 1 + static_cast<std::int32_t>(rng() % static_cast<unsigned>(4 - first))},
-             .stream = static_cast<stream_id>(rng() % stream_count),
-             .part = static_cast<row_part>(1 + rng() % 3)});
-    }
-    const step_program p = std::move(b).finish();
+    const step_program p = test::random_program(rng, 24);
     EXPECT_TRUE(validate(p).empty());
     for (std::size_t i = 0; i < p.operations.size(); ++i) {
       for (std::size_t w = 0; w < p.operations[i].waits.size(); ++w) {

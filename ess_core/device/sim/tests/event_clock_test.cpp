@@ -4,8 +4,7 @@
 #include <numeric>
 #include <random>
 
-#include "ess_core/model/presets.h"
-#include "ess_core/step/program_builder.h"
+#include "ess_core/step/tests/random_program.h"
 
 namespace ess::sim {
 namespace {
@@ -102,19 +101,6 @@ TEST(event_clock, operations_that_cost_nothing_take_no_time_and_keep_their_order
   expect_times(run({}), {});
 }
 
-step_program random_program(std::mt19937& rng) {
-  program_builder b(find_model_preset("tiny").value(), {.seats = 4}, 2);
-  for (int i = 0; i < 40; ++i) {
-    const auto first = static_cast<std::int32_t>(rng() % 4);
-    b.add({.kind = static_cast<op_kind>(rng() % op_kind_count),
-           .layer = static_cast<std::int32_t>(rng() % 3),
-           .slice = {first, 1 + static_cast<std::int32_t>(rng() % static_cast<unsigned>(4 - first))},
-           .stream = static_cast<stream_id>(rng() % stream_count),
-           .part = static_cast<row_part>(1 + rng() % 3)});
-  }
-  return std::move(b).finish();
-}
-
 std::vector<op_cost> random_costs(std::mt19937& rng, std::size_t count, bool sharing) {
   std::vector<op_cost> out;
   for (std::size_t i = 0; i < count; ++i) {
@@ -144,7 +130,7 @@ TEST(event_clock, random_programs_keep_every_promise) {
     SCOPED_TRACE(seed);
     std::mt19937 rng(seed);
     const bool sharing = seed % 2 == 0;
-    const step_program p = random_program(rng);
+    const step_program p = test::random_program(rng, 40);
     const auto costs = random_costs(rng, p.operations.size(), sharing);
     const step_timing got = run_on_event_clock(p, costs);
     expect_no_idling(p, got);

@@ -51,12 +51,8 @@ exit_code compare(const validate_arguments& arguments) {
 std::string change(double ratio) { return fmt::format("{:+.2f} %", 100 * (ratio - 1)); }
 
 exit_code show_sensitivity(const validate_arguments& arguments) {
-  auto profile = workloads::find_profile(arguments.profile);
-  if (!profile) {
-    tell(fmt::format("essbench: {}", to_string(profile.error())));
-    return exit_code::usage;
-  }
-  const auto rows = sensitivities(*profile, arguments.factor,
+  const target on = load_target("sim:" + arguments.profile);
+  const auto rows = sensitivities(on.profile(), arguments.factor,
                                   [](std::string_view name) { tell(fmt::format("changing {}", name)); });
   if (arguments.json) {
     nlohmann::ordered_json out = nlohmann::ordered_json::array();

@@ -26,16 +26,15 @@ workloads::result<target> target::parse(std::string_view device) {
   return target(*std::move(profile));
 }
 
-workloads::result<const target::locality*> target::locality_of(const std::string& name) const {
+workloads::result<const ess::sim::stream_source*> target::locality_of(const std::string& name) const {
   if (const auto known = localities_.find(name); known != localities_.end()) return &known->second;
   const auto file = workloads::find_locality(name);
   if (!file) return tl::unexpected(file.error());
   const auto model = workloads::load_locality(*file);
   if (!model) return tl::unexpected(model.error());
-  locality& read = localities_[name];
-  read.source.stream = model->stream;
-  read.source.layers = model->layers;
-  read.sha256 = model->sha256;
+  ess::sim::stream_source& read = localities_[name];
+  read.stream = model->stream;
+  read.layers = model->layers;
   return &read;
 }
 
@@ -45,8 +44,7 @@ workloads::result<std::shared_ptr<const simulation>> target::simulation_of(
   const auto of = locality_of(s.simulation.locality);
   if (!of) return tl::unexpected(of.error());
   const ess::sim::hardware& hw = profile_->hardware;
-  auto out = std::make_shared<simulation>(
-      simulation{.profile = profile_, .locality = (*of)->source, .locality_sha256 = (*of)->sha256});
+  auto out = std::make_shared<simulation>(simulation{.profile = profile_, .locality = **of});
   out->locality.seed = static_cast<std::uint64_t>(s.seed);
   out->cluster.expert_ranks = s.cluster.ep > 0 ? s.cluster.ep : hw.expert_ranks;
   const double nodes = std::ceil(out->cluster.expert_ranks / hw.gpus_per_node.value);

@@ -18,7 +18,6 @@ struct simulation {
   std::shared_ptr<const workloads::hardware_profile> profile;
   ess::sim::cluster cluster;
   ess::sim::stream_source locality;
-  std::string locality_sha256;  // of the model's file
 };
 
 class target {
@@ -38,15 +37,11 @@ class target {
       const workloads::settings& s) const;
 
  private:
-  struct locality {
-    ess::sim::stream_source source;
-    std::string sha256;
-  };
-  [[nodiscard]] workloads::result<const locality*> locality_of(const std::string& name) const;
+  [[nodiscard]] workloads::result<const ess::sim::stream_source*> locality_of(const std::string& name) const;
 
   std::string device_ = "cpu";
-  std::shared_ptr<const workloads::hardware_profile> profile_;  // null: the CPU device
-  mutable std::map<std::string, locality> localities_;          // read so far
+  std::shared_ptr<const workloads::hardware_profile> profile_;         // null: the CPU device
+  mutable std::map<std::string, ess::sim::stream_source> localities_;  // read so far
 };
 
 }  // namespace harness

@@ -119,8 +119,10 @@ std::vector<show_column> serving_columns(const loaded_run& run) {
   };
   add({"TPOT p50", "ms"}, "tpot_p50_us", 1e-3);
   add({"TPOT p99", "ms"}, "tpot_p99_us", 1e-3);
-  add({"TTFT p50", "ms"}, "ttft_p50_us", 1e-3);
-  add({"TTFT p99", "ms"}, "ttft_p99_us", 1e-3);
+  add({"TTFT p50", "ms"}, "first_token_p50_us", 1e-3);
+  add({"TTFT p99", "ms"}, "first_token_p99_us", 1e-3);
+  add({"within", "SLO %"}, "slo_met_share", 100);
+  add({"goodput", "tokens/s"}, "goodput_tokens_per_s", 1);
   return columns;
 }
 

@@ -35,9 +35,11 @@ TEST(show_run, of_arriving_requests_on_a_virtual_clock) {
   run.run.git_revision = "";
   run.run.git_dirty = false;
   auto& metrics = run.points[0].attempts[0].metrics;
-  for (const char* name : {"tpot_p50_us", "tpot_p99_us", "ttft_p50_us", "ttft_p99_us"}) {
+  for (const char* name : {"tpot_p50_us", "tpot_p99_us", "first_token_p50_us", "first_token_p99_us"}) {
     metrics[name] = {.median = 1234567, .lo = 1, .hi = 2, .n = 3, .unit = "us"};
   }
+  metrics["slo_met_share"] = {.median = 0.875, .lo = 0.875, .hi = 0.875, .n = 1};
+  metrics["goodput_tokens_per_s"] = {.median = 196, .lo = 196, .hi = 196, .n = 1, .unit = "tok/s"};
   expect_golden(show_run(run), "run_serve.txt");
 }
 

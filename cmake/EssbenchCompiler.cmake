@@ -15,18 +15,17 @@ endif()
 
 add_library(essbench_options INTERFACE)
 # No contraction into FMA outside the kernels that ask for it: the same sums on every machine.
-target_compile_options(essbench_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-                                                  -Wno-sign-conversion -Wno-missing-field-initializers -ffp-contract=off)
+set(warnings -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers)
+target_compile_options(essbench_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${warnings};-ffp-contract=off>")
 # GCC 12 and 13 warn of overlapping copies inside std::string that cannot happen (GCC bug 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
-  target_compile_options(essbench_options INTERFACE -Wno-restrict)
+  target_compile_options(essbench_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>")
 endif()
 if(ESSBENCH_WERROR)
-  target_compile_options(essbench_options INTERFACE -Werror)
+  target_compile_options(essbench_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-Werror>" "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>")
 endif()
 if(ESSBENCH_SANITIZE)
-  target_compile_options(essbench_options INTERFACE -fsanitize=${ESSBENCH_SANITIZE} -fno-omit-frame-pointer
-                                                    -fno-sanitize-recover=all)
+  target_compile_options(essbench_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${ESSBENCH_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all>")
   target_link_options(essbench_options INTERFACE -fsanitize=${ESSBENCH_SANITIZE})
 endif()
 target_include_directories(essbench_options INTERFACE "${PROJECT_SOURCE_DIR}")

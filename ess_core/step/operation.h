@@ -117,6 +117,7 @@ struct step_program {
   std::int32_t query_tokens = 1;
   std::int32_t latent_copies = 0;  // layers for a full cache or a pool, 2 for a double buffer, 1 for staging
   std::vector<operation> operations = {};
+  std::uint64_t id = 0;  // differs between programs of a process that were built apart
 };
 
 [[nodiscard]] std::string_view to_string(op_kind kind);

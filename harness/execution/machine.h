@@ -38,8 +38,11 @@ class machine {
 
  private:
   [[nodiscard]] std::unique_ptr<ess::device> make_simulated(const planned_point& plan) const;
+  [[nodiscard]] std::unique_ptr<ess::device> make_cuda(const planned_point& plan,
+                                                       const ess::memory_budgets& budgets) const;
 
   std::shared_ptr<ess::cpu::weights_cache> weights_;
+  std::shared_ptr<void> cuda_weights_, cuda_emulated_weights_;
   mutable std::shared_ptr<ess::sim::shared_streams> streams_;  // of the simulated point made last
   std::unique_ptr<reference_runs> references_;
   std::unique_ptr<matrix_cache> matrices_;

@@ -7,60 +7,22 @@
 #include "ess_core/device/cuda/platform.h"
 
 #ifdef ESSBENCH_CUDA_EMULATED
-#include "ess_core/device/cuda/emulation/kernel_side.h"
+#include "ess_core/device/cuda/emulation/intrinsics.h"
 #endif
 
 namespace ess::ESS_CUDA {
 
 #ifdef ESSBENCH_CUDA_EMULATED
 
-template <class P>
-cudaError_t launch(void (*kernel)(P), dim3 grid, dim3 block, std::size_t shared, cudaStream_t stream, const P& params) {
-  if (shared > 48 * 1024) {
-    if (const cudaError_t e = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared))) return e;
-  }
-  return cudacpu::launch(kernel, grid, block, shared, stream, params);
-}
-inline unsigned char* dynamic_shared() { return static_cast<unsigned char*>(cudacpu::dyn_smem()); }
-
-// Of the registers of a warp: d[16][8] += a[16][16] b[16][8], bf16 x bf16 -> f32. Fragments as PTX lays them out.
-inline void mma_bf16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], CUDACPU_AT) {
-  std::uint32_t in[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
-  std::uint32_t all[32][6];
-  cudacpu::warp_exchange(~0u, in, sizeof in, all, file_, line_);
-  const unsigned g = cudacpu::cur()->lane >> 2, t = cudacpu::cur()->lane & 3;
-  auto bf = [](std::uint32_t r, unsigned k) { return cudacpu::unbits<float>((r >> (16 * k)) << 16); };
-  for (int i = 0; i < 4; ++i) {
-    const unsigned row = g + (i >= 2 ? 8 : 0), col = 2 * t + (i & 1);
-    float s = 0;
-    for (unsigned k = 0; k < 16; ++k)
-      s += bf(all[(row & 7) * 4 + (k & 7) / 2][(row >= 8) + 2 * (k >= 8)], k & 1) * bf(all[col * 4 + (k & 7) / 2][4 + (k >= 8)], k & 1);
-    d[i] += s;
-  }
-}
-// Four 8 x 8 tiles of 16-bit values; lane i gives the address of row i % 8 of tile i / 8.
-template <int N, bool TRANS>
-inline void ldmatrix_emulated(std::uint32_t (&d)[N], const void* row, const char* f, int l) {
-  const void* all[32];
-  cudacpu::warp_exchange(~0u, &row, sizeof row, all, f, l);
-  const unsigned lane = cudacpu::cur()->lane;
-  for (int m = 0; m < N; ++m) {
-    d[m] = 0;
-    for (unsigned e = 0; e < 2; ++e) {
-      const unsigned r = TRANS ? 2 * (lane & 3) + e : lane >> 2, c = TRANS ? lane >> 2 : 2 * (lane & 3) + e;
-      d[m] |= std::uint32_t{static_cast<const std::uint16_t*>(all[m * 8 + r])[c]} << (16 * e);
-    }
-  }
-}
-inline void ldmatrix_x4(std::uint32_t (&d)[4], const void* row, CUDACPU_AT) { ldmatrix_emulated<4, false>(d, row, file_, line_); }
-inline void ldmatrix_x4_trans(std::uint32_t (&d)[4], const void* row, CUDACPU_AT) { ldmatrix_emulated<4, true>(d, row, file_, line_); }
-// 16 bytes that this kernel reads once.
-inline uint4 load_once(const uint4* p) { return *p; }
-// 16 bytes from global to shared memory; there after copy_wait<0>() and a barrier.
-inline void copy_async_16(void* shared, const void* global) { cudacpu::cp_async(shared, global, 16); }
-inline void copy_commit() { cudacpu::cp_async_commit(); }
-template <int groups_left>
-inline void copy_wait() { cudacpu::cp_async_wait(groups_left); }
+using emulation::copy_async_16;
+using emulation::copy_commit;
+using emulation::copy_wait;
+using emulation::dynamic_shared;
+using emulation::launch;
+using emulation::ldmatrix_x4;
+using emulation::ldmatrix_x4_trans;
+using emulation::load_once;
+using emulation::mma_bf16;
 
 #else
 
@@ -109,11 +71,7 @@ __device__ inline void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n
 
 // Number formats, bit for bit those of ess_core/layout.
 __device__ inline float bf16_to_float(std::uint16_t bits) {
-#ifdef ESSBENCH_CUDA_EMULATED
-  return cudacpu::unbits<float>(std::uint32_t{bits} << 16);
-#else
   return __uint_as_float(std::uint32_t{bits} << 16);
-#endif
 }
 // To nearest, ties to even; NaN stays NaN.
 __device__ inline std::uint16_t float_to_bf16(float x) {

@@ -1,0 +1,302 @@
+#include "ess_core/device/cuda/emulation/block.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <system_error>
+
+#include "ess_core/device/cuda/emulation/checker_hooks.h"
+#include "ess_core/device/cuda/emulation/sanitizers.h"
+#include "ess_core/device/cuda/emulation/stand_in.h"
+#include "ess_core/device/cuda/emulation/warp.h"
+
+namespace ess::emulation {
+
+constinit thread_local thread_view* current = nullptr;
+
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr std::size_t most_threads = 1024;
+constexpr std::size_t most_shared = 256 * 1024;
+constexpr std::uint32_t most_idle_yields = 1u << 22;
+
+std::string triple(unsigned x, unsigned y, unsigned z) {
+  return "(" + std::to_string(x) + "," + std::to_string(y) + "," + std::to_string(z) + ")";
+}
+
+block_thread* next_ready(block& b) {
+  if (b.ready_begin == b.ready_end) return nullptr;
+  const std::size_t wrap = b.ready.size() - 1;
+  if (b.random != 0) {
+    const auto waiting = b.ready_end - b.ready_begin;
+    const auto chosen = b.ready_begin + static_cast<std::uint32_t>(next_random(b.random) % waiting);
+    std::swap(b.ready[chosen & wrap], b.ready[b.ready_begin & wrap]);
+  }
+  return &b.threads[b.ready[b.ready_begin++ & wrap]];
+}
+
+void run_instead(block_thread& from, block_thread& to) {
+  current = &to;
+  switch_fiber(from.context, to.context);
+  from.spins = 0;
+}
+
+void open_barrier(block& b, const block_thread* opener) {
+  block_barrier& r = b.barrier;
+  r.result = r.kind == barrier_kind::count ? r.predicates
+             : r.kind == barrier_kind::all ? r.predicates == r.arrived
+                                           : r.predicates > 0;
+  r.arrived = r.predicates = 0;
+  b.idle_yields = 0;
+  if (checker != nullptr) checker->barrier_opens(b);
+  for (block_thread& t : b.threads) {
+    if (t.state == thread_state::at_barrier && &t != opener) make_ready(t);
+  }
+}
+
+void exit_thread(block_thread& t) {
+  block& b = *t.home;
+  t.state = thread_state::exited;
+  --b.alive;
+  b.idle_yields = 0;
+  leave_warp(t);
+  if (b.barrier.arrived != 0 && b.barrier.arrived == b.alive) open_barrier(b, nullptr);
+}
+
+// What a fiber does.
+void run_thread() {
+  arrive_on(running_thread()->context);
+  const grid& g = *running_thread()->home->of;
+  try {
+    g.entry(g.kernel, g.params);
+  } catch (...) {
+    fail(*running_thread(), cudaErrorLaunchFailure, "a C++ exception left the kernel");
+  }
+  block_thread& t = *running_thread();
+  exit_thread(t);
+  block_thread* const next = next_ready(*t.home);
+  block_thread& to = next != nullptr ? *next : t.home->main;
+  current = &to;
+  leave(t.context, to.context);
+}
+
+std::byte* map_memory(std::size_t bytes) {
+  void* const p =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "stacks of CUDA threads");
+  return static_cast<std::byte*>(p);
+}
+
+// Address space for the largest block; what is not touched costs nothing.
+void map_stacks(block& b) {
+  b.stack_bytes = address_sanitizer() || checker != nullptr ? 256 * 1024 : 64 * 1024;
+  b.stacks = map_memory(most_threads * b.stack_bytes);
+  for (std::size_t i = 0; i < most_threads; ++i) mprotect(b.stacks + i * b.stack_bytes, page, PROT_NONE);
+  std::byte* const shared = map_memory(most_shared + 2 * page);
+  mprotect(shared, page, PROT_NONE);
+  b.shared_end = shared + page + most_shared;
+  mprotect(b.shared_end, page, PROT_NONE);
+}
+
+void begin_warps(block& b) {
+  b.warps.resize(static_cast<std::size_t>(b.size + 31) / 32);
+  for (std::size_t i = 0; i < b.warps.size(); ++i) {
+    const int lanes = std::min(32, b.size - static_cast<int>(i) * 32);
+    b.warps[i].alive = ~std::uint32_t{0} >> (32 - lanes);
+    b.warps[i].meetings = 0;
+  }
+}
+
+void begin_shared(block& b) {
+  std::byte* const begin = shared_memory(b);
+  const std::size_t bytes = b.of->shared_bytes;
+  unpoison(b.shared_end - most_shared, most_shared);
+  if (stand_in_settings().fill) std::memset(begin, 0xff, bytes);
+  poison(b.shared_end - most_shared, static_cast<std::size_t>(begin - (b.shared_end - most_shared)));
+  if (address_sanitizer()) {
+    const std::size_t used = (bytes + 7) / 8 * 8;  // what AddressSanitizer can tell apart
+    poison(begin + used, static_cast<std::size_t>(b.shared_end - begin) - used);
+  }
+}
+
+void begin_thread(block& b, std::size_t i) {
+  const dim3& size = b.of->block_size;
+  const auto at = static_cast<unsigned>(i);
+  block_thread& t = b.threads[i];
+  t.thread_index = {at % size.x, at / size.x % size.y, at / size.x / size.y};
+  t.lane = at % 32;
+  t.block_index = &b.index;
+  t.block_size = &size;
+  t.grid_size = &b.of->size;
+  t.home = &b;
+  t.index = static_cast<std::uint16_t>(i);
+  t.spins = t.copy_groups = 0;
+  t.copies.clear();
+  std::byte* const stack = b.stacks + i * b.stack_bytes + page;
+  unpoison(stack, b.stack_bytes - page);
+  prepare(t.context, stack, b.stack_bytes - page, run_thread);
+  make_ready(t);
+}
+
+void begin_block(block& b, grid& g, std::uint64_t linear_index) {
+  const auto seed = stand_in_settings().seed;
+  if (b.stacks == nullptr) map_stacks(b);
+  b.of = &g;
+  b.linear_index = linear_index;
+  b.index = {static_cast<unsigned>(linear_index % g.size.x),
+             static_cast<unsigned>(linear_index / g.size.x % g.size.y),
+             static_cast<unsigned>(linear_index / g.size.x / g.size.y)};
+  b.size = b.alive = static_cast<int>(g.block_size.x * g.block_size.y * g.block_size.z);
+  b.threads.resize(static_cast<std::size_t>(b.size));
+  b.barrier = {};
+  b.ready.resize(std::bit_ceil(static_cast<std::size_t>(b.size)));
+  b.ready_begin = b.ready_end = b.idle_yields = 0;
+  b.until_switch = 0;
+  b.random = seed ? (*seed * 0x9E3779B97F4A7C15u + linear_index * 0xBF58476D1CE4E5B9u) | 1 : 0;
+  b.main.home = &b;
+  begin_warps(b);
+  begin_shared(b);
+  for (std::size_t i = 0; i < b.threads.size(); ++i) begin_thread(b, i);
+  if (checker != nullptr) checker->block_begins(b);
+}
+
+// Nothing can run, yet threads are left.
+std::string describe_deadlock(const block& b) {
+  std::map<std::string, std::string> waiting;
+  for (const block_thread& t : b.threads) {
+    if (t.state == thread_state::exited) continue;
+    const std::string where =
+        (t.state == thread_state::at_barrier ? "at a barrier of the block, "
+                                             : "in a warp operation, mask " + hex(t.waits_for) + ", ") +
+        to_string(t.waits_at);
+    std::string& who = waiting[where];
+    if (who.size() < 60) {
+      who += " " + std::to_string(t.index);
+    } else if (!who.ends_with("...")) {
+      who += " ...";
+    }
+  }
+  std::string report = "deadlock in block " + triple(b.index.x, b.index.y, b.index.z) + ", " +
+                       std::to_string(b.alive) + " of " + std::to_string(b.size) + " threads left:";
+  for (const auto& [where, who] : waiting) report += "\n  " + where + ": threads" + who;
+  return report;
+}
+
+}  // namespace
+
+std::uint64_t next_random(std::uint64_t& state) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return state;
+}
+
+void make_ready(block_thread& t) {
+  block& b = *t.home;
+  t.state = thread_state::ready;
+  b.ready[b.ready_end++ & (b.ready.size() - 1)] = t.index;
+}
+
+void suspend(block_thread& t) {
+  block_thread* const next = next_ready(*t.home);
+  if (next != &t) run_instead(t, next != nullptr ? *next : t.home->main);
+}
+
+void spin(block_thread& t) {
+  t.spins = 0;
+  block& b = *t.home;
+  if (++b.idle_yields > most_idle_yields) fail(t, cudaErrorLaunchFailure, "spins, and nothing else happens");
+  if (b.ready_begin == b.ready_end) sched_yield();  // it may wait for a block on another OS thread
+  make_ready(t);
+  suspend(t);
+}
+
+void may_switch(block_thread& t) {
+  block& b = *t.home;
+  const int mean = stand_in_settings().accesses_between_switches;
+  if (b.random == 0 || mean <= 0 || --b.until_switch >= 0) return;
+  b.until_switch = static_cast<int>(next_random(b.random) % (2 * static_cast<std::uint64_t>(mean)));
+  make_ready(t);
+  suspend(t);
+}
+
+int meet_at_barrier(barrier_kind kind, int predicate, call_site at) {
+  block_thread& t = running_thread("__syncthreads", at);
+  block& b = *t.home;
+  block_barrier& r = b.barrier;
+  if (r.arrived == 0) {
+    r.kind = kind;
+    r.at = at;
+  } else if (r.at.line != at.line || std::strcmp(r.at.file, at.file) != 0) {
+    fail(t, cudaErrorLaunchFailure,
+         "divergent barrier: it is at " + to_string(at) + ", others of its block wait at " + to_string(r.at));
+  }
+  ++r.arrived;
+  r.predicates += predicate != 0;
+  t.state = thread_state::at_barrier;
+  if (r.arrived == b.alive) {
+    open_barrier(b, &t);
+    t.state = thread_state::ready;
+  } else {
+    t.waits_at = at;
+    suspend(t);
+  }
+  return r.result;
+}
+
+block_thread& running_thread(const char* what, call_site at) {
+  if (current == nullptr) {
+    std::fprintf(stderr, "%s outside a kernel, at %s\n", what, to_string(at).c_str());
+    std::abort();
+  }
+  return *running_thread();
+}
+
+void run_block(block& b, grid& g, std::uint64_t linear_index) {
+  begin_block(b, g, linear_index);
+  adopt_this_thread(b.main.context);
+  while (block_thread* const t = next_ready(b)) run_instead(b.main, *t);
+  current = nullptr;
+  if (b.alive != 0 && !g.failed) record_failure(g, cudaErrorLaunchFailure, describe_deadlock(b));
+  unpoison(b.shared_end - most_shared, most_shared);
+}
+
+void record_failure(grid& g, cudaError_t error, const std::string& report) {
+  const std::lock_guard lock(g.failure);
+  if (g.failed.exchange(true)) return;
+  g.error = error;
+  g.report = report;
+}
+
+void fail(block_thread& t, cudaError_t error, const std::string& what) {
+  block& b = *t.home;
+  record_failure(*b.of, error, name_of(t) + ": " + what);
+  b.ready_begin = b.ready_end = 0;
+  block_thread& running = *running_thread();
+  current = &b.main;
+  leave(running.context, b.main.context);
+}
+
+std::string to_string(call_site at) {
+  const char* const name = std::strrchr(at.file, '/');
+  return std::string(name != nullptr ? name + 1 : at.file) + ":" + std::to_string(at.line);
+}
+
+std::string hex(std::uint64_t value) {
+  char text[20];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+std::string name_of(const block_thread& t) {
+  return "thread " + triple(t.thread_index.x, t.thread_index.y, t.thread_index.z) + " of block " +
+         triple(t.block_index->x, t.block_index->y, t.block_index->z);
+}
+
+}  // namespace ess::emulation

@@ -88,4 +88,43 @@ __device__ inline two_bf16 split_bf16(float x) {
   return {high, float_to_bf16(x - bf16_to_float(high))};
 }
 
+// Two floats as bf16 terms, a pair in a register: that of `first` in the lower half, as fragments want it.
+struct bf16_pairs {
+  std::uint32_t high, low;
+};
+__device__ inline std::uint32_t pack_bf16(float first, float second) {
+#ifdef ESSBENCH_CUDA_EMULATED
+  return std::uint32_t{float_to_bf16(first)} | std::uint32_t{float_to_bf16(second)} << 16;
+#else
+  std::uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
+  return pair;
+#endif
+}
+__device__ inline bf16_pairs split_pair(float first, float second) {
+  const std::uint32_t high = pack_bf16(first, second);
+  return {high, pack_bf16(first - __uint_as_float(high << 16), second - __uint_as_float(high & 0xffff0000u))};
+}
+// bf16 x 2^120: exact, subnormals too, unless it overflows.
+__device__ inline std::uint32_t raise_bf16_pair(std::uint32_t pair) {
+#ifdef ESSBENCH_CUDA_EMULATED
+  return pack_bf16(bf16_to_float(static_cast<std::uint16_t>(pair)) * 0x1p120f,
+                   bf16_to_float(static_cast<std::uint16_t>(pair >> 16)) * 0x1p120f);
+#else
+  std::uint32_t raised;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(raised) : "r"(pair), "r"(0x7b807b80u), "r"(0x80008000u));
+  return raised;
+#endif
+}
+// Four e4m3 codes c0 .. c3, c0 in the lowest byte, as bf16: {c0, c2} and {c1, c3}. Exact; NaN codes become
+// +-480.
+struct bf16_of_codes {
+  std::uint32_t even, odd;
+};
+__device__ inline bf16_of_codes e4m3_to_bf16(std::uint32_t codes) {
+  constexpr std::uint32_t sign = 0x80008000u, magnitude = 0x07f007f0u;
+  return {raise_bf16_pair(((codes << 4) & magnitude) | ((codes << 8) & sign)),
+          raise_bf16_pair(((codes >> 4) & magnitude) | (codes & sign))};
+}
+
 }  // namespace ess::ESS_CUDA

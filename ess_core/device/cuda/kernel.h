@@ -38,6 +38,29 @@ inline void mma_bf16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint
     d[i] += s;
   }
 }
+// d[16][8] += a[16][32] b[32][8], e4m3 x e4m3 -> f32; sm_89 and later, which may add with fewer bits than f32 has.
+inline void mma_e4m3(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], CUDACPU_AT) {
+  std::uint32_t in[6] = {a[0], a[1], a[2], a[3], b[0], b[1]};
+  std::uint32_t all[32][6];
+  cudacpu::warp_exchange(~0u, in, sizeof in, all, file_, line_);
+  const unsigned g = cudacpu::cur()->lane >> 2, t = cudacpu::cur()->lane & 3;
+  auto value = [](std::uint32_t r, unsigned k) {
+    const std::uint32_t code = r >> (8 * k) & 0xff, sign = (code & 0x80) << 24, magnitude = code & 0x7f;
+    return cudacpu::unbits<float>(magnitude == 0x7f ? 0x7fc00000u : sign | magnitude << 20) * 0x1p120f;
+  };
+  for (int i = 0; i < 4; ++i) {
+    const unsigned row = g + (i >= 2 ? 8 : 0), col = 2 * t + (i & 1);
+    float s = 0;
+    for (unsigned k = 0; k < 32; ++k)
+      s += value(all[(row & 7) * 4 + (k & 15) / 4][(row >= 8) + 2 * (k >= 16)], k & 3) * value(all[col * 4 + (k & 15) / 4][4 + (k >= 16)], k & 3);
+    d[i] += s;
+  }
+}
+// Each of two bf16, also subnormal ones, times 2^120.
+inline std::uint32_t times_2_to_120_bf16(std::uint32_t x) {
+  const auto half = [](std::uint32_t bits) { return cudacpu::unbits<std::uint32_t>(cudacpu::bits(cudacpu::unbits<float>(bits) * 0x1p120f)); };
+  return half(x << 16) >> 16 | (half(x & 0xffff0000u) & 0xffff0000u);
+}
 // Four 8 x 8 tiles of 16-bit values; lane i gives the address of row i % 8 of tile i / 8.
 template <int N, bool TRANS>
 inline void ldmatrix_emulated(std::uint32_t (&d)[N], const void* row, const char* f, int l) {
@@ -80,6 +103,20 @@ __device__ inline void mma_bf16(float (&d)[4], const std::uint32_t (&a)[4], cons
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+__device__ inline void mma_e4m3(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+#if __CUDA_ARCH__ >= 890
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.f32.e4m3.e4m3.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  __trap();
+#endif
+}
+__device__ inline std::uint32_t times_2_to_120_bf16(std::uint32_t x) {
+  std::uint32_t y;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(y) : "r"(x), "r"(0x7b807b80u), "r"(0x80008000u));
+  return y;
 }
 __device__ inline void ldmatrix_x4(std::uint32_t (&d)[4], const void* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"

@@ -2,7 +2,7 @@
 
 #include <cassert>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/layout/e4m3.h"
 #include "ess_core/layout/scale.h"
 

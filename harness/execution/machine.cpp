@@ -13,7 +13,8 @@ machine::machine()
 #endif
       cuda_emulated_weights_(ess::cuda_emulated::make_weights_cache()),
       references_(std::make_unique<reference_runs>()),
-      matrices_(std::make_unique<matrix_cache>()) {}
+      matrices_(std::make_unique<matrix_cache>()) {
+}
 
 machine::~machine() = default;
 

@@ -77,10 +77,9 @@ class workload_run {
       }
     }
     if (outcome_.run_id.empty()) {
-      const results::environment machine_now =
-          options_.on.is_simulated()   ? describe_simulation(options_.on)
-          : options_.on.gpu() != nullptr ? describe_gpu(options_.on)
-                                         : describe_machine();
+      const results::environment machine_now = options_.on.is_simulated() ? describe_simulation(options_.on)
+                                               : options_.on.gpu() != nullptr ? describe_gpu(options_.on)
+                                                                              : describe_machine();
       const auto& build = machine_now.at("build");
       outcome_.run_id = store_.begin_run(
           {.started_at = now(),

@@ -80,7 +80,8 @@ workloads::result<target> target::parse(std::string_view device) {
   return target(*std::move(profile));
 }
 
-// The rest is the driver's, and scratch of kernels that no layout counts: partial sums of attention and products.
+// The rest is the driver's, and scratch of kernels that no layout counts: partial sums of attention and
+// products.
 ess::byte_count target::usable_gpu_memory() const {
   constexpr ess::byte_count apart{3'000'000'000};
   return gpu_ == nullptr ? ess::byte_count{0} : std::max(gpu_->memory - apart, ess::byte_count{1});

@@ -22,7 +22,8 @@ struct context {
   int multiprocessors = 0;
   std::array<device_memory, buffer_count> buffers;  // but host_latents
   pinned_memory host_latents;
-  // Scratch of the compute stream: two of [lanes][widest] f32, as on the CPU device; what kernels need beside.
+  // Scratch of the compute stream: two of [lanes][widest] f32, as on the CPU device; what kernels need
+  // beside.
   device_memory narrow, wide, linear_scratch, attend_scratch, topk_scratch;
   device_memory rope_cos, rope_sin;           // [max context][rope / 2] f32
   std::vector<std::int64_t> first_row;        // [copies] of `latents`
@@ -33,7 +34,9 @@ struct context {
   [[nodiscard]] const model_dims& model() const { return layout.model; }
   [[nodiscard]] std::int32_t queries() const { return layout.shape.query_tokens; }
   [[nodiscard]] std::int64_t lanes() const { return std::int64_t{layout.shape.seats} * queries(); }
-  [[nodiscard]] std::int32_t row_bytes() const { return static_cast<std::int32_t>(model().latent_row_bytes().value); }
+  [[nodiscard]] std::int32_t row_bytes() const {
+    return static_cast<std::int32_t>(model().latent_row_bytes().value);
+  }
   [[nodiscard]] const layer_weights& weights_of(const operation& op) const {
     return weights->layers[static_cast<std::size_t>(op.layer)];
   }
@@ -56,8 +59,9 @@ struct context {
   [[nodiscard]] std::int32_t copy_of(std::int32_t layer) const { return layer % layout.latent_copies; }
   [[nodiscard]] device_rows rows_of(std::int32_t layer) const {
     const std::int32_t copy = copy_of(layer);
-    const std::uint32_t weight = layout.layer_weights.empty() ? static_cast<std::uint32_t>(one_weight)
-                                                              : layout.layer_weights[static_cast<std::size_t>(copy)];
+    const std::uint32_t weight = layout.layer_weights.empty()
+                                     ? static_cast<std::uint32_t>(one_weight)
+                                     : layout.layer_weights[static_cast<std::size_t>(copy)];
     return {at<std::uint8_t>(buffer_id::latents, first_row[static_cast<std::size_t>(copy)] * row_bytes()),
             at<std::uint8_t>(buffer_id::staging), row_bytes(), weight};
   }
@@ -69,14 +73,16 @@ struct context {
     return {host_rows_of(layer), layout.host_row_pitch, true};
   }
   [[nodiscard]] row_source landing_source(std::int32_t layer) const {
-    return {at<std::uint8_t>(buffer_id::landing, layer * layout.landing_rows * row_bytes()), row_bytes(), false};
+    return {at<std::uint8_t>(buffer_id::landing, layer * layout.landing_rows * row_bytes()), row_bytes(),
+            false};
   }
   [[nodiscard]] row_counters* counters_of(std::int32_t layer) const {
     return at<row_counters>(buffer_id::counters, std::int64_t{layer} * layout.shape.seats);
   }
   [[nodiscard]] std::int64_t misses_per_seat() const { return queries() * (model().top_k + std::int64_t{1}); }
   [[nodiscard]] std::uint8_t* index_pages_of(std::int32_t layer) const {
-    return at<std::uint8_t>(buffer_id::index_keys, layer * layout.index_tokens * model().index_key_bytes().value);
+    return at<std::uint8_t>(buffer_id::index_keys,
+                            layer * layout.index_tokens * model().index_key_bytes().value);
   }
   [[nodiscard]] token_id* selected_of(std::int32_t layer) const {
     return at<token_id>(buffer_id::selected, layer * lanes() * model().top_k);

@@ -162,7 +162,8 @@ class gpu_device final : public device {
   void allocate(const memory_layout& layout, std::uint64_t seed) override {
     check_model(layout.model);
     if (!can_resolve(layout.pool)) {
-      throw unsupported(fmt::format("the {} device has no pools of policy {}", name(), to_string(layout.pool)));
+      throw unsupported(
+          fmt::format("the {} device has no pools of policy {}", name(), to_string(layout.pool)));
     }
     charge(layout, options_.device_budget, options_.host_budget);
     runner_.forget_programs();
@@ -198,7 +199,8 @@ class gpu_device final : public device {
     if (buffer == buffer_id::host_latents) {
       std::memcpy(bytes.data(), from, bytes.size());
     } else {
-      check("cudaMemcpy from the device", cudaMemcpy(bytes.data(), from, bytes.size(), cudaMemcpyDeviceToHost));
+      check("cudaMemcpy from the device",
+            cudaMemcpy(bytes.data(), from, bytes.size(), cudaMemcpyDeviceToHost));
     }
   }
 
@@ -207,15 +209,16 @@ class gpu_device final : public device {
     if (l.pool == pool_kind::none) return;
     const pool_footprint each = footprint_of(l.pool);
     for (std::int32_t layer = 0; layer < l.model.layers; ++layer) {
-      check("launch of reset_pool", ESS_CUDA::reset_pool({.kind = l.pool,
-                                                          .pools = context_.pools_of(layer),
-                                                          .home = seat.home,
-                                                          .map_base = seat.map_base,
-                                                          .map_tokens = each.map_entries_per_token > 0 ? seat.map_tokens : 0,
-                                                          .first_slot = l.rows_in(layer, seat.device_base),
-                                                          .slots = l.rows_in(layer, seat.device_rows),
-                                                          .order_entries = static_cast<std::int32_t>(each.order_entries_per_slot)},
-                                                         runner_.compute().get()));
+      check("launch of reset_pool",
+            ESS_CUDA::reset_pool({.kind = l.pool,
+                                  .pools = context_.pools_of(layer),
+                                  .home = seat.home,
+                                  .map_base = seat.map_base,
+                                  .map_tokens = each.map_entries_per_token > 0 ? seat.map_tokens : 0,
+                                  .first_slot = l.rows_in(layer, seat.device_base),
+                                  .slots = l.rows_in(layer, seat.device_rows),
+                                  .order_entries = static_cast<std::int32_t>(each.order_entries_per_slot)},
+                                 runner_.compute().get()));
     }
     runner_.compute().synchronize();
   }
@@ -230,19 +233,23 @@ class gpu_device final : public device {
     const auto demand = [&](bool good, const char* what) {
       if (!good) throw unsupported(fmt::format("the {} device {}", name(), what));
     };
-    demand(m.index_dim == 128 && m.index_heads % 4 == 0, "scores index keys of 128 values for 4 n heads only");
+    demand(m.index_dim == 128 && m.index_heads % 4 == 0,
+           "scores index keys of 128 values for 4 n heads only");
     demand(m.kv_lora % 128 == 0 && m.rope == 64, "needs latents of 128 n + 64 values");
-    demand(m.hidden % 4 == 0 && m.q_lora % 4 == 0 && m.dense_width % 4 == 0, "needs widths that are multiples of 4");
-    if (const std::string fault = m.moe.fault(); m.has_moe_layers() && !fault.empty()) throw unsupported(fault);
+    demand(m.hidden % 4 == 0 && m.q_lora % 4 == 0 && m.dense_width % 4 == 0,
+           "needs widths that are multiples of 4");
+    if (const std::string fault = m.moe.fault(); m.has_moe_layers() && !fault.empty())
+      throw unsupported(fault);
   }
 
   void refuse(const operation& op) const {
     const char* kind = to_string(op.kind).data();
-    if (launcher_of(op.kind) == nullptr) throw unsupported(fmt::format("the {} device has no {} operation", name(), kind));
+    if (launcher_of(op.kind) == nullptr)
+      throw unsupported(fmt::format("the {} device has no {} operation", name(), kind));
     if (op.stream == stream_id::network)
       throw unsupported(fmt::format("the {} device has no network for {}", name(), kind));
-    const bool of_experts = op.kind == op_kind::route || op.kind == op_kind::dispatch || op.kind == op_kind::experts ||
-                            op.kind == op_kind::combine;
+    const bool of_experts = op.kind == op_kind::route || op.kind == op_kind::dispatch ||
+                            op.kind == op_kind::experts || op.kind == op_kind::combine;
     const bool moe = context_.model().is_moe_layer(op.layer);
     if ((of_experts && !moe) || (op.kind == op_kind::feed_forward && moe) ||
         (op.kind == op_kind::draft && !context_.model().is_draft_layer(op.layer))) {
@@ -255,17 +262,19 @@ class gpu_device final : public device {
     for (std::size_t i = 0; i < buffer_count; ++i) {
       const auto buffer = static_cast<buffer_id>(i);
       if (buffer == buffer_id::host_latents) continue;
-      context_.buffers[i] = allocated<device_memory>(memory_tier::device, to_string(buffer), buffer_bytes(l, buffer).value);
+      context_.buffers[i] =
+          allocated<device_memory>(memory_tier::device, to_string(buffer), buffer_bytes(l, buffer).value);
     }
-    context_.host_latents =
-        allocated<pinned_memory>(memory_tier::host, "latents", buffer_bytes(l, buffer_id::host_latents).value);
+    context_.host_latents = allocated<pinned_memory>(memory_tier::host, "latents",
+                                                     buffer_bytes(l, buffer_id::host_latents).value);
     context_.read_back = pinned_memory(static_cast<std::size_t>(buffer_bytes(l, buffer_id::misses).value));
   }
 
   void allocate_scratch() {
     const memory_layout& l = context_.layout;
     const auto scratch = [](std::size_t bytes) {
-      device_memory out = allocated<device_memory>(memory_tier::device, "scratch", static_cast<std::int64_t>(bytes));
+      device_memory out =
+          allocated<device_memory>(memory_tier::device, "scratch", static_cast<std::int64_t>(bytes));
       if (bytes > 0) check("cudaMemset of scratch", cudaMemset(out.data(), 0, bytes));
       return out;
     };
@@ -274,15 +283,16 @@ class gpu_device final : public device {
     context_.wide = scratch(half);
     context_.linear_scratch = scratch(product_scratch_bytes(l));
     const auto lanes = static_cast<std::int32_t>(context_.lanes());
-    context_.attend_scratch = scratch(attend_scratch_bytes(lanes, l.model.heads, l.model.kv_lora, l.model.top_k));
+    context_.attend_scratch =
+        scratch(attend_scratch_bytes(lanes, l.model.heads, l.model.kv_lora, l.model.top_k));
     context_.topk_scratch = scratch(select_topk_scratch_bytes(lanes, l.max_context));
   }
 
   [[nodiscard]] std::byte* place(buffer_id buffer, std::int64_t offset, std::size_t size) const {
     const auto all = static_cast<std::size_t>(buffer_bytes(context_.layout, buffer).value);
     if (offset < 0 || static_cast<std::size_t>(offset) + size > all) {
-      throw std::out_of_range(
-          fmt::format("{} bytes at {} are outside buffer {} of {} bytes", size, offset, to_string(buffer), all));
+      throw std::out_of_range(fmt::format("{} bytes at {} are outside buffer {} of {} bytes", size, offset,
+                                          to_string(buffer), all));
     }
     return buffer == buffer_id::host_latents ? context_.host_latents.on_host() + offset
                                              : context_.at<std::byte>(buffer, offset);
@@ -302,8 +312,8 @@ int gpu_count() { return device_count(); }
 
 cuda_gpu describe(int ordinal) {
   const gpu_info g = describe_gpu(ordinal);
-  return {g.name,      g.compute_major, g.compute_minor, g.multiprocessors, g.memory, g.numa_node, g.runtime_version,
-          g.driver_version};
+  return {g.name,   g.compute_major, g.compute_minor,   g.multiprocessors,
+          g.memory, g.numa_node,     g.runtime_version, g.driver_version};
 }
 
 std::shared_ptr<void> make_weights_cache() { return std::make_shared<weights_cache>(); }

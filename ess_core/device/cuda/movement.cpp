@@ -27,8 +27,8 @@ void copy_block(std::uint8_t* to, std::int64_t to_pitch, const std::uint8_t* fro
   if (to_pitch == row_bytes && from_pitch == row_bytes) {
     check("cudaMemcpyAsync of rows", cudaMemcpyAsync(to, from, size(n * row_bytes), kind, on.get()));
   } else {
-    check("cudaMemcpy2DAsync of rows", cudaMemcpy2DAsync(to, size(to_pitch), from, size(from_pitch), size(row_bytes),
-                                                         size(n), kind, on.get()));
+    check("cudaMemcpy2DAsync of rows", cudaMemcpy2DAsync(to, size(to_pitch), from, size(from_pitch),
+                                                         size(row_bytes), size(n), kind, on.get()));
   }
 }
 
@@ -60,7 +60,8 @@ void read_back_misses(context& c, const operation& op, const stream& on) {
   const std::int64_t first = op.slice.first * record_bytes(c);
   check("cudaMemcpyAsync of lists of misses",
         cudaMemcpyAsync(c.read_back.on_host() + first, c.at<std::byte>(buffer_id::misses, first),
-                        static_cast<std::size_t>(op.slice.count * record_bytes(c)), cudaMemcpyDeviceToHost, on.get()));
+                        static_cast<std::size_t>(op.slice.count * record_bytes(c)), cudaMemcpyDeviceToHost,
+                        on.get()));
   on.synchronize();
 }
 
@@ -119,13 +120,16 @@ void fetch_by_call(context& c, const operation& op, const stream& on) {
 void stream_layer(context& c, const operation& op, const stream& on) {
   for_each_seat(c, op, [&](std::int32_t, const seat_state& seat) {
     const row_place to = place_of(c.layout, seat, op.layer, 0);
-    copy_block(c.at<std::uint8_t>(to.buffer, to.row * c.row_bytes()), c.row_bytes(), host_rows_of(c, seat, op.layer),
-               c.layout.host_row_pitch, seat.position, c.row_bytes(), cudaMemcpyHostToDevice, on);
+    copy_block(c.at<std::uint8_t>(to.buffer, to.row * c.row_bytes()), c.row_bytes(),
+               host_rows_of(c, seat, op.layer), c.layout.host_row_pitch, seat.position, c.row_bytes(),
+               cudaMemcpyHostToDevice, on);
   });
   count_rows(c, op, nullptr, on);
 }
 
-void fill_pool(context& c, const operation& op, const stream& on) { bring_pool(c, op, c.host_source(op.layer), on); }
+void fill_pool(context& c, const operation& op, const stream& on) {
+  bring_pool(c, op, c.host_source(op.layer), on);
+}
 
 void take_landed(context& c, const operation& op, const stream& on) {
   bring_pool(c, op, c.landing_source(op.layer), on);
@@ -135,7 +139,8 @@ void take_landed(context& c, const operation& op, const stream& on) {
 void store_landed(context& c, const operation& op, const stream& on) {
   for_each_seat(c, op, [&](std::int32_t, const seat_state& seat) {
     copy_block(const_cast<std::uint8_t*>(host_rows_of(c, seat, op.layer)), c.layout.host_row_pitch,
-               c.landing_source(op.layer).rows, c.row_bytes(), seat.position, c.row_bytes(), cudaMemcpyDeviceToHost, on);
+               c.landing_source(op.layer).rows, c.row_bytes(), seat.position, c.row_bytes(),
+               cudaMemcpyDeviceToHost, on);
   });
 }
 

@@ -36,8 +36,8 @@ void product(const context& c, const packed_weights& w, int rows, rows_in x, row
   check("launch of linear", linear(p, on.get()));
 }
 
-void product_by_head(const context& c, const packed_weights& w, int rows, rows_in x, std::int64_t x_stride, rows_out y,
-                     std::int64_t y_stride, const stream& on) {
+void product_by_head(const context& c, const packed_weights& w, int rows, rows_in x, std::int64_t x_stride,
+                     rows_out y, std::int64_t y_stride, const stream& on) {
   linear_params p = of(c, w, rows, x, y);
   p.batch = w.count;
   p.x_stride = x_stride;
@@ -45,8 +45,8 @@ void product_by_head(const context& c, const packed_weights& w, int rows, rows_i
   check("launch of linear by head", linear(p, on.get()));
 }
 
-void product_by_expert(const context& c, const packed_weights& w, int most_rows, const std::int32_t* starts, rows_in x,
-                       rows_out y, const stream& on) {
+void product_by_expert(const context& c, const packed_weights& w, int most_rows, const std::int32_t* starts,
+                       rows_in x, rows_out y, const stream& on) {
   linear_params p = of(c, w, most_rows, x, y);
   p.batch = w.count;
   p.starts = starts;

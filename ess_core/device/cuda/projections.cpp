@@ -1,4 +1,5 @@
-// Dense parts of a step: projections before and after attention, the gated feed-forward, input of a draft layer.
+// Dense parts of a step: projections before and after attention, the gated feed-forward, input of a draft
+// layer.
 #include "ess_core/device/cuda/kernels/index_codec.h"
 #include "ess_core/device/cuda/kernels/norms.h"
 #include "ess_core/device/cuda/kernels/row_codec.h"
@@ -81,8 +82,8 @@ void output(context& c, const operation& op, const stream& on) {
   const lane_range lanes = range_of(c, op.slice);
   const std::int64_t pitch = std::int64_t{m.heads} * m.kv_lora;
   const std::int64_t width = std::int64_t{m.heads} * m.v;
-  product_by_head(c, w.v_up, lanes.count, {c.at<float>(buffer_id::attention, lanes.first * pitch), pitch}, m.kv_lora,
-                  {c.narrow_scratch(), width}, m.v, on);
+  product_by_head(c, w.v_up, lanes.count, {c.at<float>(buffer_id::attention, lanes.first * pitch), pitch},
+                  m.kv_lora, {c.narrow_scratch(), width}, m.v, on);
   product(c, w.out, lanes.count, {c.narrow_scratch(), width}, hidden_of(c, lanes), on, linear_output::add);
 }
 
@@ -116,7 +117,8 @@ void feed_forward(context& c, const operation& op, const stream& on) {
                                                   .rows = lanes.count,
                                                   .width = m.dense_width},
                                                  on.get()));
-  product(c, w.dense.down, lanes.count, {c.wide_scratch(), pitch}, hidden_of(c, lanes), on, linear_output::add);
+  product(c, w.dense.down, lanes.count, {c.wide_scratch(), pitch}, hidden_of(c, lanes), on,
+          linear_output::add);
 }
 
 }  // namespace ess::ESS_CUDA

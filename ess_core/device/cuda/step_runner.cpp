@@ -8,12 +8,13 @@ namespace ess::ESS_CUDA {
 
 bool is_capturable(const step_program& program) {
   return std::ranges::none_of(program.operations, [](const operation& op) {
-    return op.kind == op_kind::read_back || op.kind == op_kind::fetch_by_call || op.kind == op_kind::stream_layer ||
-           op.kind == op_kind::store_landed;
+    return op.kind == op_kind::read_back || op.kind == op_kind::fetch_by_call ||
+           op.kind == op_kind::stream_layer || op.kind == op_kind::store_landed;
   });
 }
 
-step_runner::step_runner(bool graphs, int profiled_runs) : graphs_(graphs), profiled_runs_(profiled_runs), streams_(2) {}
+step_runner::step_runner(bool graphs, int profiled_runs)
+    : graphs_(graphs), profiled_runs_(profiled_runs), streams_(2) {}
 
 void step_runner::make_events(std::size_t operations) {
   timed_.resize(std::max(timed_.size(), operations));

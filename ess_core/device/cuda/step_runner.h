@@ -45,8 +45,8 @@ class step_runner {
   int profiled_runs_;
   std::vector<stream> streams_;
   event begin_{event::timing::on}, end_{event::timing::on}, join_{event::timing::off};
-  std::vector<op_events> timed_;  // by operation
-  std::vector<event> done_;       // by operation, without times: what a graph waits by
+  std::vector<op_events> timed_;                 // by operation
+  std::vector<event> done_;                      // by operation, without times: what a graph waits by
   std::map<std::uint64_t, known_program> seen_;  // by step_program::id
 };
 

@@ -64,7 +64,8 @@ class layer_maker {
     const auto size = static_cast<std::size_t>(shape_of(model_, kind).size());
     std::vector<float> out(size * static_cast<std::size_t>(count));
     for_each_parallel(static_cast<std::size_t>(count), 0, [&](std::size_t i) {
-      fill_weights(model_, seed_, layer_, kind, std::span(out).subspan(i * size, size), static_cast<std::int32_t>(i));
+      fill_weights(model_, seed_, layer_, kind, std::span(out).subspan(i * size, size),
+                   static_cast<std::int32_t>(i));
     });
     return out;
   }
@@ -81,7 +82,8 @@ class layer_maker {
     for (std::size_t head = 0; head < static_cast<std::size_t>(model_.heads); ++head) {
       const std::size_t first = head * rows * columns;
       for (std::size_t c = 0; c < columns; ++c)
-        for (std::size_t r = 0; r < rows; ++r) transposed[first + r * columns + c] = all[first + c * rows + r];
+        for (std::size_t r = 0; r < rows; ++r)
+          transposed[first + r * columns + c] = all[first + c * rows + r];
     }
     return pack(transposed, model_.heads, {model_.kv_lora, model_.nope});
   }

@@ -282,10 +282,14 @@ class gpu_device final : public device {
     context_.narrow = scratch(half);
     context_.wide = scratch(half);
     context_.linear_scratch = scratch(product_scratch_bytes(l));
-    const auto lanes = static_cast<std::int32_t>(context_.lanes());
-    context_.attend_scratch =
-        scratch(attend_scratch_bytes(lanes, l.model.heads, l.model.kv_lora, l.model.top_k));
-    context_.topk_scratch = scratch(select_topk_scratch_bytes(lanes, l.max_context));
+        context_.attend_scratch =
+        scratch(
+        attend_scratch_bytes({.lanes = {nullptr, 0, l.shape.seats, l.shape.query_tokens},
+                              .heads = l.model.heads,
+                              .kv_lora = l.model.kv_lora,
+                              .rope = l.model.rope,
+                              .top_k = l.model.top_k}));
+    context_.topk_scratch = scratch(select_topk_scratch_bytes(context_.lanes(), l.max_context));
   }
 
   [[nodiscard]] std::byte* place(buffer_id buffer, std::int64_t offset, std::size_t size) const {

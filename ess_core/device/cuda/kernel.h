@@ -131,26 +131,33 @@ __device__ inline bf16_pairs split_pair(float first, float second) {
   const std::uint32_t high = pack_bf16(first, second);
   return {high, pack_bf16(first - __uint_as_float(high << 16), second - __uint_as_float(high & 0xffff0000u))};
 }
-// bf16 x 2^120: exact, subnormals too, unless it overflows.
-__device__ inline std::uint32_t raise_bf16_pair(std::uint32_t pair) {
+// Products of bf16 pairs, rounded to nearest; subnormals count.
+__device__ inline std::uint32_t multiply_bf16_pairs(std::uint32_t a, std::uint32_t b) {
 #ifdef ESSBENCH_CUDA_EMULATED
-  return pack_bf16(bf16_to_float(static_cast<std::uint16_t>(pair)) * 0x1p120f,
-                   bf16_to_float(static_cast<std::uint16_t>(pair >> 16)) * 0x1p120f);
+  const auto half = [](std::uint32_t pair, int i) { return bf16_to_float(static_cast<std::uint16_t>(pair >> 16 * i)); };
+  return pack_bf16(half(a, 0) * half(b, 0), half(a, 1) * half(b, 1));
 #else
-  std::uint32_t raised;
-  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(raised) : "r"(pair), "r"(0x7b807b80u), "r"(0x80008000u));
-  return raised;
+  std::uint32_t product;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(product) : "r"(a), "r"(b), "r"(0x80008000u));
+  return product;
 #endif
 }
-// Four e4m3 codes c0 .. c3, c0 in the lowest byte, as bf16: {c0, c2} and {c1, c3}. Exact; NaN codes become
-// +-480.
+// Four e4m3 codes c0 .. c3, c0 in the lowest byte, as bf16: {c0, c2} and {c1, c3}.
 struct bf16_of_codes {
   std::uint32_t even, odd;
 };
-__device__ inline bf16_of_codes e4m3_to_bf16(std::uint32_t codes) {
+// Exact; NaN codes become +-480. `factor` holds 2^120 twice, which moves e4m3's exponents to bf16's, or 2^120 times a
+// scale.
+inline constexpr std::uint32_t e4m3_factor = 0x7b807b80u;
+__device__ inline bf16_of_codes e4m3_to_bf16(std::uint32_t codes, std::uint32_t factor = e4m3_factor) {
   constexpr std::uint32_t sign = 0x80008000u, magnitude = 0x07f007f0u;
-  return {raise_bf16_pair(((codes << 4) & magnitude) | ((codes << 8) & sign)),
-          raise_bf16_pair(((codes >> 4) & magnitude) | (codes & sign))};
+  return {multiply_bf16_pairs(((codes << 4) & magnitude) | ((codes << 8) & sign), factor),
+          multiply_bf16_pairs(((codes >> 4) & magnitude) | (codes & sign), factor)};
+}
+__device__ inline bool has_e4m3_nan(const uint4& codes) {
+  constexpr std::uint32_t magnitude = 0x7f7f7f7fu, one = 0x01010101u;
+  return ((((codes.x & magnitude) + one) | ((codes.y & magnitude) + one) | ((codes.z & magnitude) + one) |
+           ((codes.w & magnitude) + one)) & 0x80808080u) != 0;
 }
 
 }  // namespace ess::ESS_CUDA

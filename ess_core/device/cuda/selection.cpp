@@ -65,21 +65,21 @@ void attend_rows(context& c, const operation& op, const stream& on) {
   const model_dims& m = c.model();
   const std::int64_t first = op.part == row_part::incoming ? second_part(c) : 0;
   check("launch of attend", attend({.lanes = c.lanes_of(op.slice),
-                                    .query = c.at<float>(buffer_id::query),
-                                    .selected = c.selected_of(op.layer),
-                                    .locations = c.at<row_location>(buffer_id::locations),
+                                    .rows = c.rows_of(op.layer),
+                                    .terms = precision::f32_like,
                                     .addressing = op.addressing,
                                     .part = op.part,
-                                    .rows = c.rows_of(op.layer),
                                     .heads = m.heads,
                                     .kv_lora = m.kv_lora,
                                     .rope = m.rope,
                                     .top_k = m.top_k,
                                     .scale = static_cast<float>(m.softmax_scale()),
-                                    .terms = precision::f32_like,
+                                    .query = c.at<float>(buffer_id::query),
+                                    .selected = c.selected_of(op.layer),
+                                    .locations = c.at<row_location>(buffer_id::locations),
                                     .out = c.at<float>(buffer_id::attention, first * m.kv_lora),
                                     .lse = c.at<float>(buffer_id::lse, first),
-                                    .scratch = c.attend_scratch.data()},
+                                    .scratch = reinterpret_cast<std::uint8_t*>(c.attend_scratch.data())},
                                    on.get()));
 }
 

@@ -54,8 +54,8 @@ __device__ inline float power_of_two_scale(std::int32_t amax_bits, int smallest_
 __device__ inline void e4m3_to_bf16(std::uint32_t codes, std::uint32_t& low, std::uint32_t& high) {
   // A code's exponent and mantissa, shifted into place, make a bf16 of 2^-120 of its value.
   const std::uint32_t a = __byte_perm(codes, 0, 0x1404), b = __byte_perm(codes, 0, 0x3424);  // code << 8
-  low = raise_bf16_pair((a & 0x80008000u) | (a >> 4 & 0x07f007f0u));
-  high = raise_bf16_pair((b & 0x80008000u) | (b >> 4 & 0x07f007f0u));
+  low = multiply_bf16_pairs((a & 0x80008000u) | (a >> 4 & 0x07f007f0u), e4m3_factor);
+  high = multiply_bf16_pairs((b & 0x80008000u) | (b >> 4 & 0x07f007f0u), e4m3_factor);
 }
 
 // The upper bits of the bytes that are NaN codes.

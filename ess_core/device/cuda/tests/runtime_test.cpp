@@ -105,7 +105,7 @@ TEST_F(cuda_runtime, the_gpu_is_described) {
 }
 
 TEST_F(cuda_runtime, a_device_that_does_not_exist_is_refused_and_the_old_one_stays) {
-  EXPECT_THROW(device_guard(device_count()), cuda_error);
+  EXPECT_THROW(device_guard{device_count()}, cuda_error);
   EXPECT_NO_THROW(device_memory(16));
 }
 

@@ -177,8 +177,7 @@ struct fixed_point::state {
   attempt_record& out;
   const ess::memory_layout layout = plan.layout();
   std::unique_ptr<ess::device> device = allocated(plan, with, layout);
-  ess::decode_engine engine{*device, *plan.system,
-                            with.shared.prefill(plan.model, static_cast<std::uint64_t>(settings().seed)),
+  ess::decode_engine engine{*device, *plan.system, with.shared.prefill(plan.model, settings()),
                             engine_options_of(plan, layout)};
   turn_clock clock = {};
   ess::microseconds simulated = {};  // of all steps, on a virtual clock

@@ -87,11 +87,14 @@ std::unique_ptr<ess::device> machine::make_reference_device(const planned_point&
   return ess::make_cpu_device({.compute_threads = threads(plan.point.requested), .weights = weights_});
 }
 
-ess::prefill_source& machine::prefill(const ess::model_dims& model, std::uint64_t seed) {
-  if (!prefill_ || prefill_model_ != model || prefill_seed_ != seed) {
-    prefill_ = std::make_unique<ess::prefill_source>(model, seed);
+ess::prefill_source& machine::prefill(const ess::model_dims& model, const workloads::settings& s) {
+  const auto seed = static_cast<std::uint64_t>(s.seed);
+  if (!prefill_ || prefill_model_ != model || prefill_seed_ != seed ||
+      prefill_distinct_ != s.distinct_prompts) {
+    prefill_ = std::make_unique<ess::prefill_source>(model, seed, s.distinct_prompts);
     prefill_model_ = model;
     prefill_seed_ = seed;
+    prefill_distinct_ = s.distinct_prompts;
   }
   return *prefill_;
 }

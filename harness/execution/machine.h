@@ -30,7 +30,7 @@ class machine {
   [[nodiscard]] std::unique_ptr<ess::device> make_device(const planned_point& plan) const;
   // The same without budgets and without a paced link: what references run on.
   [[nodiscard]] std::unique_ptr<ess::device> make_reference_device(const planned_point& plan) const;
-  [[nodiscard]] ess::prefill_source& prefill(const ess::model_dims& model, std::uint64_t seed);
+  [[nodiscard]] ess::prefill_source& prefill(const ess::model_dims& model, const workloads::settings& s);
   [[nodiscard]] reference_runs& references() { return *references_; }
   [[nodiscard]] matrix_cache& matrices() { return *matrices_; }
   // Compute threads that a point runs with.
@@ -49,6 +49,7 @@ class machine {
   // The prompts of the model and seed used last.
   ess::model_dims prefill_model_;
   std::uint64_t prefill_seed_ = 0;
+  int prefill_distinct_ = 0;
   std::unique_ptr<ess::prefill_source> prefill_;
 };
 

@@ -19,11 +19,21 @@ constexpr std::int32_t batch_limit = 4096;  // where no budget sets one sooner
 constexpr std::int32_t seats_per_full_request = 4;
 constexpr std::int32_t simulated_seats_per_full_request = 32;
 
+// One rank's experts, if experts are chosen evenly: the tokens that all ranks send it are as many for each as
+// it has tokens itself. So a token's copies go to experts of the slice, one each where it has as many as a
+// token chooses.
+ess::moe_dims slice_of(ess::moe_dims moe, int slices) {
+  moe.experts /= slices;
+  moe.groups = moe.top_groups = 1;
+  return moe;
+}
+
 ess::model_dims model_of(const settings& s) {
   ess::model_dims model = ess::find_model_preset(s.model.preset).value();
   if (s.model.layers > 0) model.layers = std::min(s.model.layers, model.layers);
   model.dense_layers = std::min(model.dense_layers, model.layers);
   if (s.model.experts > 0 && model.moe.experts > 0) model.moe.experts = s.model.experts;
+  if (s.model.ep_slice > 1 && model.moe.experts > 0) model.moe = slice_of(model.moe, s.model.ep_slice);
   return s.mtp > 1 ? ess::with_draft_layers(model) : model;
 }
 
@@ -87,10 +97,21 @@ std::string missing_mechanism(const settings& s, const planned_point& plan) {
   if (dense && s.system != workloads::system_kind::all_gpu)
     return fmt::format("{} has no indexer that would select rows to fetch", model.name);
   const bool elsewhere = plan.simulated == nullptr && s.cluster.ep > 1;
-  if (model.has_moe_layers() && (elsewhere || s.model.ep_slice > 1)) {
+  if (model.has_moe_layers() && s.model.ep_slice > 1 && plan.simulated != nullptr)
+    return "the simulator spreads experts over ranks by cluster.ep; model.ep_slice is for devices that "
+           "compute";
+  if (model.has_moe_layers() && model.moe.experts < model.moe.top_k) {
     return fmt::format(
-        "the mixture of experts runs on one device in this version; cluster.ep = 0 and model.ep_slice = 1 "
-        "keep it there, model.layers = {} keeps the dense layers only, --device sim:PROFILE simulates a "
+        "a slice of {} experts is smaller than the {} that a token chooses; take model.ep_slice = {} "
+        "or less",
+        model.moe.experts, model.moe.top_k, s.model.ep_slice * model.moe.experts / model.moe.top_k);
+  }
+  if (model.has_moe_layers() && elsewhere) {
+    return fmt::format(
+        "the mixture of experts runs on one device in this version; cluster.ep = 0 keeps it there, "
+        "model.ep_slice = "
+        "N holds one rank's share of it, model.layers = {} keeps the dense layers only, --device sim:PROFILE "
+        "simulates a "
         "cluster",
         model.dense_layers);
   }

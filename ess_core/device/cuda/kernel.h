@@ -36,7 +36,9 @@ cudaError_t launch(void (*kernel)(P), dim3 grid, dim3 block, std::size_t shared,
                                  cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared)))
       return e;
   }
-  kernel<<<grid, block, shared, stream> > >(params);
+  // clang-format off
+  kernel<<<grid, block, shared, stream>>>(params);
+  // clang-format on
   return cudaGetLastError();
 }
 __device__ inline unsigned char* dynamic_shared() {

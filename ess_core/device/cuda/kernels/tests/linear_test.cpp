@@ -7,7 +7,7 @@
 #include "ess_core/device/cpu/kernels/tests/test_data.h"
 #include "ess_core/device/cuda/kernels/tests/device_memory.h"
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 
 namespace ess::ESS_CUDA::test {
 namespace {

@@ -74,6 +74,9 @@ struct live_objects {
 };
 live_objects count_live();
 
+// Whether a host that dereferences device memory is stopped here.
+bool protects_device_memory();
+
 // Why the last kernel failed, with file, line and threads; empty if none has since the last reset.
 std::string last_report();
 

@@ -117,9 +117,11 @@ inline std::byte* shared_memory(const block& b) {
   return b.shared_end - (b.of->shared_bytes + 127) / 128 * 128;
 }
 
-// Ends the kernel; the first report counts. The second form names block and thread itself.
+// Ends the kernel; the first report counts. fail() unwinds the running thread and says that t failed.
 void record_failure(grid& g, cudaError_t error, const std::string& report);
 [[noreturn]] void fail(block_thread& t, cudaError_t error, const std::string& what);
+// As fail, without unwinding the running thread `t`.
+[[noreturn]] void fail_in_signal_handler(block_thread& t, cudaError_t error, const std::string& what);
 // "kernel.cu:12"
 std::string to_string(call_site at);
 std::string hex(std::uint64_t value);

@@ -11,7 +11,7 @@
 //                   (live_objects)
 //   seed            results that depend on the order of threads
 //   lazy_streams    work that nobody waited for: missing stream, event or graph dependency
-//   AddressSanitizer out of bounds to the byte, also in static shared memory
+//   ESSBENCH_SANITIZE=address,undefined   out of bounds to the byte; of static shared memory, by a wrong index only
 //   checker.h       races, missing fences, misaligned access, a kernel that dereferences plain host memory
 // Nothing here finds: races between kernels on two streams, a fence of too narrow a scope, what nvcc makes of
 // the source, speed. -ffp-contract, __expf and tensor-core sums differ from a GPU's in the last bits.

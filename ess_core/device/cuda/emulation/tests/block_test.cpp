@@ -182,23 +182,6 @@ TEST_F(block_scheduler, impossible_launches_are_refused) {
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
 }
 
-void beyond_kernel(ints p) { p.out[threadIdx.x == 5 ? 64 : 0] = 1; }
-void beyond_shared_kernel(ints p) {
-  reinterpret_cast<volatile int*>(dynamic_shared())[static_cast<unsigned>(p.out[1]) + threadIdx.x] = 1;
-}
-#ifndef __SANITIZE_ADDRESS__  // which ends the program
-
-TEST_F(block_scheduler, a_kernel_that_leaves_its_allocation_fails) {
-  const device_array<int> out(std::vector<int>(64, 31));
-  EXPECT_EQ(run(beyond_kernel, 1, 32, {out.data()}), cudaErrorIllegalAddress);
-  EXPECT_THAT(last_report(), HasSubstr("thread (5,0,0)"));
-  reset();
-  EXPECT_EQ(run(beyond_shared_kernel, 1, 32, {out.data()}, 256), cudaSuccess);
-  EXPECT_EQ(run(beyond_shared_kernel, 1, 34, {out.data()}, 256), cudaErrorIllegalAddress);
-  EXPECT_THAT(last_report(), HasSubstr("thread (33,0,0)"));
-}
-#endif
-
 void outside() { __syncthreads(); }
 
 TEST_F(block_scheduler, kernel_functions_end_a_program_that_calls_them_outside) {

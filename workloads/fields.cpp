@@ -199,6 +199,10 @@ std::vector<field> make_fields() {
           {.path = "warmup", .help = "what the pool holds before the first step", .choices = warmup_names()}),
       MEMBER(warmup_windows)(
           {.path = "warmup_windows", .help = "last prompt positions whose top-k warm the pool"}),
+      MEMBER(distinct_prompts)({.path = "distinct_prompts",
+                                .help = "prompts that requests share in turn, which spares memory and set-up "
+                                        "where there are many long ones; what they ask differs; 0: each has "
+                                        "its own"}),
       MEMBER(prefetch_rows)(
           {.path = "prefetch_rows",
            .unit = "rows",

@@ -73,6 +73,7 @@ struct settings {
   eviction_policy policy = eviction_policy::lru;
   warmup_mode warmup = warmup_mode::windows;
   int warmup_windows = 32;
+  int distinct_prompts = 0;  // 0: every request has its own
   int prefetch_rows = 0;
   handover_mode handover = handover_mode::via_device;
   overlap_mode overlap = overlap_mode::da;

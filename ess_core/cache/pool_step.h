@@ -24,13 +24,6 @@
 
 namespace ess {
 
-// Codes in `slot_of` that are neither a slot nor, from C on, a staging row of the running step.
-inline constexpr slot_id absent = 0xffff;
-inline constexpr slot_id wanted = 0xfffe;       // missed by this step
-inline constexpr slot_id fresh = 0xfffd;        // appended by this step
-inline constexpr slot_id fresh_asked = 0xfffc;  // appended and selected by this step
-static_assert(max_pool_slots + max_query_tokens < fresh_asked);
-
 template <class Policy>
 class pool_step {
  public:

@@ -15,36 +15,16 @@
 // is the policy's (ess_core/cache/policies). The kind hash_scan has no map (ess_core/cache/hash_scan.h).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
 
 #include "ess_core/base/random.h"
-#include "ess_core/base/units.h"
+#include "ess_core/cache/pool_memory.h"
 #include "ess_core/step/operation.h"
 #include "ess_core/step/pool_kind.h"
 
 namespace ess {
-
-using slot_id = std::uint16_t;
-inline constexpr std::int64_t max_pool_slots = 65'000;  // staging rows and a few marks share the 16 bits
-
-// A row to bring in: from its token's place in the host store to `location` (without flag).
-struct row_miss {
-  token_id token;
-  row_location location;
-};
-
-struct pool_header {
-  std::uint32_t step = 0;   // of the last resolve
-  std::uint32_t begin = 0;  // of the order: the policy's
-  std::uint32_t end = 0;
-  slot_id used = 0;                                       // slots that hold a row
-  slot_id hand = 0;                                       // the policy's
-  std::array<row_location, max_query_tokens> new_rows{};  // where the tokens appended in this step go
-};
-static_assert(sizeof(pool_header) == pool_header_bytes);
 
 // Borrowed memory of one pool of C slots, in the sizes of `footprint_of(kind)`, which the memory budget
 // counts.

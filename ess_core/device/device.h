@@ -87,8 +87,11 @@ struct op_timing {
 
 struct step_timing {
   microseconds total{};
-  std::vector<op_timing> operations;  // one for each of the program
+  std::vector<op_timing> operations;  // one for each of the program; none where only the whole was timed
   microseconds link_late{};           // what a paced link could not keep up with, after crediting
+  // Whether `total` is what the step takes. Not where it was taken apart to time its operations, on a device
+  // that else runs it as one.
+  bool is_sample = true;
 };
 
 class out_of_memory : public std::runtime_error {

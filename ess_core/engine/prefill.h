@@ -21,7 +21,11 @@ struct prefill_result {
 
 class prefill_source {
  public:
-  prefill_source(const model_dims& model, std::uint64_t seed) : model_(model), seed_(seed) {}
+  // Requests share `distinct_prompts` prompts in turn; 0: each has its own.
+  prefill_source(const model_dims& model, std::uint64_t seed, std::int32_t distinct_prompts = 0)
+      : model_(model), seed_(seed), distinct_prompts_(distinct_prompts) {}
+
+  [[nodiscard]] std::int32_t distinct_prompts() const { return distinct_prompts_; }
 
   // Kept for later calls, since all systems of a run serve the same requests. A longer prompt of the same
   // request begins with the shorter one's tokens.
@@ -41,10 +45,16 @@ class prefill_source {
 
  private:
   [[nodiscard]] prefill_result make(request_id request, token_id tokens) const;
-  void make_layer(request_id request, std::int32_t layer, prefill_result& out) const;
+  void make_part(request_id request, std::int32_t layer, token_id first, token_id end,
+                 prefill_result& out) const;
+
+  [[nodiscard]] request_id prompt_of(request_id request) const {
+    return distinct_prompts_ > 0 ? request % distinct_prompts_ : request;
+  }
 
   model_dims model_;
   std::uint64_t seed_;
+  std::int32_t distinct_prompts_;
   std::map<request_id, std::shared_ptr<const prefill_result>> kept_;
   std::map<std::pair<request_id, token_id>, std::vector<std::vector<token_id>>> window_ids_;
 };

@@ -5,7 +5,7 @@
 #include <cassert>
 #include <cstring>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/layout/scale.h"
 
 namespace ess {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ess_core/base/bf16.h"
 #include "ess_core/base/random.h"
 
 namespace ess {
@@ -150,6 +151,7 @@ void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t laye
   } else if (kind == weight_kind::draft_in) {
     add_both_inputs(shape, out);
   }
+  for (float& w : out) w = round_to_bf16(w);
 }
 
 std::vector<float> make_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer,

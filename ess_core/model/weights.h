@@ -1,5 +1,6 @@
-// The weights of a model: random by seed, the same on every device, made matrix by matrix so that a reference
-// can make any of them again.
+// The weights of a model: random by seed, made matrix by matrix so that a reference can make any of them
+// again. Matrices hold bf16 values, as checkpoints do: so a device that multiplies in bf16 has the same
+// weights as one that computes in f32.
 #pragma once
 
 #include <array>

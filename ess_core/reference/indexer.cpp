@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/layout/e4m3.h"
 #include "ess_core/layout/hadamard.h"
 #include "ess_core/layout/index_key.h"

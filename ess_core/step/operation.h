@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ess_core/step/row_location.h"
+
 namespace ess {
 
 enum class op_kind : std::uint8_t {
@@ -80,29 +82,12 @@ enum class buffer_id : std::uint8_t {
   expert_output,  // [lanes x copies][hidden] f32
 };
 
-// Query tokens of a request in one step: 1 and up to 3 drafts.
-inline constexpr std::int32_t max_query_tokens = 4;
-
 // A contiguous range of seats: the whole batch or a micro-batch.
 struct batch_slice {
   std::int32_t first = 0;
   std::int32_t count = 0;
   friend bool operator==(batch_slice, batch_slice) = default;
 };
-
-// Rows of a step fall into those that the device held when it began and those that arrive during it. For
-// host_latents: rows stored by earlier steps, and the rows written back in this one. Others: rows of a pool
-// that the step does not use.
-enum class row_part : std::uint8_t { resident = 1, incoming = 2, all = 3, others = 4 };
-
-// How `attend` finds the row of the i-th selected token within its seat's extent.
-enum class row_addressing : std::uint8_t { by_token, by_location };
-
-// Where `resolve` says a selected row lies: a row of the request's extent in `latents`, or, from the extent's
-// end on, in its staging rows; with `incoming_flag` if it arrives in this step. -1 = padding.
-using row_location = std::int32_t;
-inline constexpr row_location incoming_flag = 1 << 30;
-inline constexpr row_location no_location = -1;
 
 struct access {
   buffer_id buffer;
@@ -132,6 +117,7 @@ struct step_program {
   std::int32_t query_tokens = 1;
   std::int32_t latent_copies = 0;  // layers for a full cache or a pool, 2 for a double buffer, 1 for staging
   std::vector<operation> operations = {};
+  std::uint64_t id = 0;  // differs between programs of a process that were built apart
 };
 
 [[nodiscard]] std::string_view to_string(op_kind kind);

@@ -1,6 +1,7 @@
 #include "ess_core/step/program_builder.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <utility>
 
@@ -108,6 +109,8 @@ step_program program_builder::finish() && {
     std::ranges::move(part, std::back_inserter(program_.operations));
   }
   wait_deriver(program_).run();
+  static std::atomic<std::uint64_t> last_id{0};
+  program_.id = ++last_id;
   return std::move(program_);
 }
 

@@ -159,6 +159,29 @@ batch_difference compare(const batch_record& got, const batch_record& want, std:
 
 // Attention in two parts sums in another order, and from then on the two decode apart, each of them right: so
 // their difference is reported, and what is judged is each operation against double.
+// Of those seats only, in their order, that the other run has.
+batch_record part_of(const batch_record& all, const std::vector<ess::request_id>& requests) {
+  batch_record out;
+  const std::size_t seats = all.requests.size();
+  const auto copy_seats = [&](const auto& from, auto& to, std::size_t lists) {
+    const std::size_t width = from.size() / lists / seats;
+    for (std::size_t list = 0; list < lists; ++list) {
+      for (const ess::request_id request : out.requests) {
+        const auto seat =
+            static_cast<std::size_t>(std::ranges::find(all.requests, request) - all.requests.begin());
+        const auto first = from.begin() + static_cast<std::ptrdiff_t>((list * seats + seat) * width);
+        to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(width));
+      }
+    }
+  };
+  std::ranges::copy_if(requests, std::back_inserter(out.requests), [&](ess::request_id request) {
+    return std::ranges::find(all.requests, request) != all.requests.end();
+  });
+  copy_seats(all.hidden, out.hidden, 1);
+  copy_seats(all.selected, out.selected, all.layers);
+  return out;
+}
+
 findings compare_batches(const accuracy_inputs& in, const std::vector<batch_record>& got,
                          const reference_run& want) {
   findings out;
@@ -166,11 +189,11 @@ findings compare_batches(const accuracy_inputs& in, const std::vector<batch_reco
   std::int64_t ids = 0;
   for (std::size_t step = 0; step < got.size(); ++step) {
     const place at{.step = static_cast<std::int32_t>(step)};
-    const bool same_seats = step < want.size() && got[step].requests == want[step].requests;
+    const batch_record mine = step < want.size() ? part_of(got[step], want[step].requests) : batch_record{};
+    const bool same_seats = step < want.size() && mine.requests == want[step].requests;
     out.add("vs_all_gpu.missing_seats", same_seats ? 0 : 1, at);
     if (!same_seats) continue;
-    const batch_difference d =
-        compare(got[step], want[step], static_cast<std::size_t>(in.layout.model.top_k));
+    const batch_difference d = compare(mine, want[step], static_cast<std::size_t>(in.layout.model.top_k));
     if (in.overlap == ess::overlap_kind::none) {
       out.add("vs_all_gpu.differing_values", static_cast<double>(d.values), at);
     }
@@ -187,11 +210,15 @@ findings compare_batches(const accuracy_inputs& in, const std::vector<batch_reco
 
 accuracy_report check_accuracy(const accuracy_inputs& in) {
   check_start(in);
+  std::vector<ess::request> beside = in.requests;
+  if (in.options.beside_all_gpu > 0)
+    beside.resize(std::min(beside.size(), static_cast<std::size_t>(in.options.beside_all_gpu)));
   const auto want = in.runs.get({.model = in.layout.model,
                                  .seed = in.seed,
                                  .query_tokens = in.layout.shape.query_tokens,
                                  .mean_kept = in.mean_kept,
-                                 .requests = in.requests,
+                                 .distinct_prompts = in.prefill.distinct_prompts(),
+                                 .requests = beside,
                                  .steps = in.options.steps},
                                 in.prefill, in.all_gpu);
   step_recorder recorder({in.device, in.engine, in.layout}, draw_sample(in));

@@ -21,6 +21,9 @@ struct accuracy_options {
   std::int32_t requests = 2;
   std::int32_t layers = 2;
   std::uint64_t seed = 0;
+  // How many of the first ones decode on the all-on-device system as well; 0: all. What a request computes
+  // does not depend on who decodes beside it, so a device that cannot hold all of them twice may do with few.
+  std::int32_t beside_all_gpu = 0;
 };
 
 struct accuracy_report {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/layout/e4m3.h"
 #include "ess_core/layout/latent_row.h"
 #include "ess_core/layout/scale.h"

@@ -14,7 +14,8 @@ bool same_request(const ess::request& a, const ess::request& b) {
 
 bool same(const reference_batch& a, const reference_batch& b) {
   return a.seed == b.seed && a.query_tokens == b.query_tokens && a.mean_kept == b.mean_kept &&
-         a.steps == b.steps && a.model == b.model && std::ranges::equal(a.requests, b.requests, same_request);
+         a.steps == b.steps && a.distinct_prompts == b.distinct_prompts && a.model == b.model &&
+         std::ranges::equal(a.requests, b.requests, same_request);
 }
 
 std::int64_t bytes_of(const reference_run& run) {

@@ -18,6 +18,7 @@ struct reference_batch {
   std::uint64_t seed = 0;
   std::int32_t query_tokens = 1;
   double mean_kept = 1.0;
+  std::int32_t distinct_prompts = 0;
   std::vector<ess::request> requests;
   std::int32_t steps = 0;
 };

@@ -244,7 +244,7 @@ batch_record record_batch(const ess::device& device, const ess::memory_layout& l
   const ess::model_dims& m = layout.model;
   const std::int64_t queries = layout.shape.query_tokens;
   const auto lanes = static_cast<std::int64_t>(seats.size()) * queries;
-  batch_record out;
+  batch_record out{.layers = static_cast<std::size_t>(m.layers)};
   for (const ess::seat_state& seat : seats) out.requests.push_back(seat.request);
   out.hidden = read_values<float>(device, buffer_id::hidden, 0, lanes * m.hidden);
   for (std::int64_t layer = 0; layer < m.layers; ++layer) {

@@ -64,8 +64,9 @@ struct lane_record {
 // Of all seats after a step.
 struct batch_record {
   std::vector<ess::request_id> requests;  // by seat
-  std::vector<float> hidden;              // [lanes][hidden]
-  std::vector<ess::token_id> selected;    // [layers][lanes][top_k]
+  std::size_t layers = 0;
+  std::vector<float> hidden;            // [lanes][hidden]
+  std::vector<ess::token_id> selected;  // [layers][lanes][top_k]
 };
 
 struct recorder_target {

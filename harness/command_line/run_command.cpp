@@ -73,7 +73,7 @@ exit_code run(const run_arguments& arguments) {
                     .on = on});
   const auto loaded = store.load(outcome.run_id);
   if (!loaded) throw std::runtime_error("the run that was just stored cannot be found");
-  if (!on.is_simulated()) warn_of_slow_gemm(loaded->env);
+  if (on.family() == device_family::cpu) warn_of_slow_gemm(loaded->env);
   print(arguments.json ? results::export_json_text(*loaded)
                        : results::show_run(*loaded) + published_text(workload, *loaded));
   for (const std::string& text : outcome.notes)

@@ -32,21 +32,27 @@ struct step_samples {
   double harness_us = 0;  // between steps
   double step_us = 0;
 
-  void add(const ess::step_report& r, const ess::model_dims& model) {
-    const double row = static_cast<double>(model.latent_row_bytes().value);
-    const double total = r.timing.total.count();
-    step_us += total;
+  // When its operations ran. A device that times a step as a whole tells that of other steps than it samples.
+  void add_operations(const ess::step_report& r, const ess::model_dims& model) {
+    if (r.timing.operations.empty()) return;
     timelines.push_back(timeline_of(*r.program, r.timing));
     const results::timeline& step = timelines.back();
     for (const auto& [kind, us] : results::time_by_kind_us(step)) op_us[kind].push_back(us);
     exposed_us_per_layer.push_back(results::exposed_transfer_us(step) / model.layers);
-    late_share.push_back(r.timing.link_late.count() / total);
-    const double in = static_cast<double>(r.rows.rows_in + r.rows.ahead_in) * row;
-    const double out = static_cast<double>(r.rows.rows_out) * row;
-    h2d_bytes.push_back(in);
-    d2h_bytes.push_back(out);
+    const double rows = static_cast<double>(r.rows.rows_in + r.rows.ahead_in + r.rows.rows_out);
     const double busy = results::link_busy_us(step);
-    if (busy > 0) link_gb_per_s.push_back((in + out) / busy * 1e-3);
+    if (busy > 0)
+      link_gb_per_s.push_back(rows * static_cast<double>(model.latent_row_bytes().value) / busy * 1e-3);
+  }
+
+  void add(const ess::step_report& r, const ess::model_dims& model) {
+    const double row = static_cast<double>(model.latent_row_bytes().value);
+    const double total = r.timing.total.count();
+    step_us += total;
+    add_operations(r, model);
+    late_share.push_back(r.timing.link_late.count() / total);
+    h2d_bytes.push_back(static_cast<double>(r.rows.rows_in + r.rows.ahead_in) * row);
+    d2h_bytes.push_back(static_cast<double>(r.rows.rows_out) * row);
     const double asked = static_cast<double>(r.rows.asked);
     hit_rate.push_back(static_cast<double>(r.rows.hits) / asked);
     misses_per_layer.push_back(static_cast<double>(r.rows.misses) / (r.active * model.layers));
@@ -109,13 +115,16 @@ void put_times(const planned_point& plan, const stopping_rule& rule, const step_
   }
   put(out, "exposed_transfer_us_per_layer", s.exposed_us_per_layer, "us");
   put(out, "link_gb_per_s", s.link_gb_per_s, "GB/s");
-  if (plan.point.requested.link.paced && plan.simulated == nullptr)
+  if (plan.point.requested.link.paced && plan.family == device_family::cpu)
     put(out, "link_late_share", s.late_share, "");
   for (const auto& [kind, us] : s.op_us) put(out, fmt::format("op_{}_us", kind), us, "us");
   const auto nearest = std::ranges::min_element(
       step, {}, [&](double us) { return std::abs(us - out.metrics.at("step_time_us").median); });
-  if (nearest != step.end())
+  if (s.timelines.size() == step.size() && nearest != step.end()) {
     out.steps_timeline = s.timelines[static_cast<std::size_t>(nearest - step.begin())];
+  } else if (!s.timelines.empty()) {
+    out.steps_timeline = s.timelines.back();
+  }
   if (plan.simulated == nullptr) {
     const double overhead = s.harness_us / s.step_us;
     put(out, "harness_overhead", std::span(&overhead, 1), "");
@@ -168,8 +177,7 @@ struct fixed_point::state {
   attempt_record& out;
   const ess::memory_layout layout = plan.layout();
   std::unique_ptr<ess::device> device = allocated(plan, with, layout);
-  ess::decode_engine engine{*device, *plan.system,
-                            with.shared.prefill(plan.model, static_cast<std::uint64_t>(settings().seed)),
+  ess::decode_engine engine{*device, *plan.system, with.shared.prefill(plan.model, settings()),
                             engine_options_of(plan, layout)};
   turn_clock clock = {};
   ess::microseconds simulated = {};  // of all steps, on a virtual clock
@@ -211,6 +219,7 @@ struct fixed_point::state {
     simulated += report.timing.total;
     rule.add(report.timing.total);
     if (warm) samples.add(report, plan.model);
+    if (!warm && !report.timing.is_sample) samples.add_operations(report, plan.model);
     with.report.update(
         {.phase = warm ? "measuring" : "warm-up",
          .samples = rule.samples().size(),

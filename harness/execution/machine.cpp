@@ -8,8 +8,13 @@ namespace harness {
 
 machine::machine()
     : weights_(ess::make_cpu_weights_cache()),
+#ifdef ESSBENCH_CUDA
+      cuda_weights_(ess::cuda::make_weights_cache()),
+#endif
+      cuda_emulated_weights_(ess::cuda_emulated::make_weights_cache()),
       references_(std::make_unique<reference_runs>()),
-      matrices_(std::make_unique<matrix_cache>()) {}
+      matrices_(std::make_unique<matrix_cache>()) {
+}
 
 machine::~machine() = default;
 
@@ -45,8 +50,27 @@ std::unique_ptr<ess::device> machine::make_simulated(const planned_point& plan) 
   return ess::make_sim_device(std::move(options));
 }
 
+std::unique_ptr<ess::device> machine::make_cuda(const planned_point& plan,
+                                                const ess::memory_budgets& budgets) const {
+  const workloads::settings& s = plan.point.requested;
+  // Served batches change their size all the time: a graph for each would cost more than it saves.
+  ess::cuda_device_options options{.device_budget = budgets.device,
+                                   .host_budget = budgets.host,
+                                   .graphs = s.kind == workloads::workload_kind::fixed,
+                                   .profiled_runs = s.measure.warmup_steps};
+#ifdef ESSBENCH_CUDA
+  if (plan.family == device_family::cuda) {
+    options.weights = cuda_weights_;
+    return ess::cuda::make_device(options);
+  }
+#endif
+  options.weights = cuda_emulated_weights_;
+  return ess::cuda_emulated::make_device(options);
+}
+
 std::unique_ptr<ess::device> machine::make_device(const planned_point& plan) const {
   if (plan.simulated != nullptr) return make_simulated(plan);
+  if (is_cuda(plan.family)) return make_cuda(plan, plan.budgets);
   const auto& link = plan.point.requested.link;
   return ess::make_cpu_device({.device_budget = plan.budgets.device,
                                .host_budget = plan.budgets.host,
@@ -59,14 +83,18 @@ std::unique_ptr<ess::device> machine::make_device(const planned_point& plan) con
 }
 
 std::unique_ptr<ess::device> machine::make_reference_device(const planned_point& plan) const {
+  if (is_cuda(plan.family)) return make_cuda(plan, {});
   return ess::make_cpu_device({.compute_threads = threads(plan.point.requested), .weights = weights_});
 }
 
-ess::prefill_source& machine::prefill(const ess::model_dims& model, std::uint64_t seed) {
-  if (!prefill_ || prefill_model_ != model || prefill_seed_ != seed) {
-    prefill_ = std::make_unique<ess::prefill_source>(model, seed);
+ess::prefill_source& machine::prefill(const ess::model_dims& model, const workloads::settings& s) {
+  const auto seed = static_cast<std::uint64_t>(s.seed);
+  if (!prefill_ || prefill_model_ != model || prefill_seed_ != seed ||
+      prefill_distinct_ != s.distinct_prompts) {
+    prefill_ = std::make_unique<ess::prefill_source>(model, seed, s.distinct_prompts);
     prefill_model_ = model;
     prefill_seed_ = seed;
+    prefill_distinct_ = s.distinct_prompts;
   }
   return *prefill_;
 }

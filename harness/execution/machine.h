@@ -30,7 +30,7 @@ class machine {
   [[nodiscard]] std::unique_ptr<ess::device> make_device(const planned_point& plan) const;
   // The same without budgets and without a paced link: what references run on.
   [[nodiscard]] std::unique_ptr<ess::device> make_reference_device(const planned_point& plan) const;
-  [[nodiscard]] ess::prefill_source& prefill(const ess::model_dims& model, std::uint64_t seed);
+  [[nodiscard]] ess::prefill_source& prefill(const ess::model_dims& model, const workloads::settings& s);
   [[nodiscard]] reference_runs& references() { return *references_; }
   [[nodiscard]] matrix_cache& matrices() { return *matrices_; }
   // Compute threads that a point runs with.
@@ -38,14 +38,18 @@ class machine {
 
  private:
   [[nodiscard]] std::unique_ptr<ess::device> make_simulated(const planned_point& plan) const;
+  [[nodiscard]] std::unique_ptr<ess::device> make_cuda(const planned_point& plan,
+                                                       const ess::memory_budgets& budgets) const;
 
   std::shared_ptr<ess::cpu::weights_cache> weights_;
+  std::shared_ptr<void> cuda_weights_, cuda_emulated_weights_;
   mutable std::shared_ptr<ess::sim::shared_streams> streams_;  // of the simulated point made last
   std::unique_ptr<reference_runs> references_;
   std::unique_ptr<matrix_cache> matrices_;
   // The prompts of the model and seed used last.
   ess::model_dims prefill_model_;
   std::uint64_t prefill_seed_ = 0;
+  int prefill_distinct_ = 0;
   std::unique_ptr<ess::prefill_source> prefill_;
 };
 

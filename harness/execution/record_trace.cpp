@@ -27,7 +27,7 @@ ess::index_trace record_trace(const planned_point& plan, machine& on, std::int32
   const ess::memory_layout layout = ess::make_layout(shape, *plan.system, 1, 1);
   const auto device = on.make_reference_device(plan);
   device->allocate(layout, seed);
-  ess::decode_engine engine(*device, *plan.system, on.prefill(plan.model, seed),
+  ess::decode_engine engine(*device, *plan.system, on.prefill(plan.model, plan.point.requested),
                             engine_options_of(plan, layout));
   engine.admit_batch({request});
   ess::index_trace out({.steps = steps,

@@ -77,8 +77,9 @@ class workload_run {
       }
     }
     if (outcome_.run_id.empty()) {
-      const results::environment machine_now =
-          options_.on.is_simulated() ? describe_simulation(options_.on) : describe_machine();
+      const results::environment machine_now = options_.on.is_simulated() ? describe_simulation(options_.on)
+                                               : options_.on.gpu() != nullptr ? describe_gpu(options_.on)
+                                                                              : describe_machine();
       const auto& build = machine_now.at("build");
       outcome_.run_id = store_.begin_run(
           {.started_at = now(),
@@ -98,7 +99,7 @@ class workload_run {
         .label = plan.point.label,
         .system = std::string(workloads::to_string(s.system)),
         .device = options_.on.device(),
-        .clock = options_.on.is_simulated() ? "virtual" : "wall",
+        .clock = std::string(to_string(clock_of(options_.on.family()))),
         .requested = to_flat_json(s),
         .effective = plan.batch > 0 ? to_flat_json(plan.effective(machine::threads(s))) : to_flat_json(s)};
     out.identity = results::point_identity(out, workload_.hash);
@@ -224,7 +225,7 @@ class workload_run {
     }
     if (!yardstick_us_) recall_yardstick();
     const auto& link = plan.point.requested.link;
-    if (!yardstick_us_ || !link.paced || plan.simulated != nullptr) return;
+    if (!yardstick_us_ || !link.paced || plan.family != device_family::cpu) return;
     const double bytes = static_cast<double>(plan.model.layers) * plan.model.top_k * yardstick_batch_ *
                          static_cast<double>(plan.model.latent_row_bytes().value);
     const double proportion = bytes / (link.gather_gb_per_s * 1e3) / *yardstick_us_;
@@ -303,6 +304,21 @@ results::environment describe_machine() {
                  {"gflops_one_thread", ess::cpu::measure_gemm_gflops()},
                  {"fma_gflops_one_thread", ess::cpu::measure_fma_gflops()},
                  {"simd", ess::cpu::simd_target_name()}};
+  return out;
+}
+
+results::environment describe_gpu(const target& on) {
+  results::environment out = capture_environment();
+  const ess::cuda_gpu& gpu = *on.gpu();
+  const auto version = [](int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); };
+  out["gpu"] = {{"name", gpu.name},
+                {"compute_capability", fmt::format("{}.{}", gpu.compute_major, gpu.compute_minor)},
+                {"multiprocessors", gpu.multiprocessors},
+                {"memory_bytes", gpu.memory.value},
+                {"host_numa_node", gpu.numa_node},
+                {"cuda_runtime", version(gpu.runtime_version)},
+                {"cuda_driver", version(gpu.driver_version)},
+                {"emulated", on.family() == device_family::cuda_emulated}};
   return out;
 }
 

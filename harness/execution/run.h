@@ -36,6 +36,8 @@ struct run_outcome {
 
 // What the record of a run says of this machine: capture_environment, and the GEMM kernel with its rate.
 [[nodiscard]] results::environment describe_machine();
+// What it says of a GPU, or of its stand-in.
+[[nodiscard]] results::environment describe_gpu(const target& on);
 // What it says where nothing is measured: this machine, and the hardware that is simulated.
 [[nodiscard]] results::environment describe_simulation(const target& on);
 

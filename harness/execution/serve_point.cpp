@@ -236,10 +236,8 @@ bool check_serving(const planned_point& plan, const attempt_context& with,
   const ess::memory_layout layout = ess::make_layout(plan.shape, *plan.system, plan.batch, plan.batch);
   const auto device = with.shared.make_device(plan);
   device->allocate(layout, static_cast<std::uint64_t>(plan.point.requested.seed));
-  ess::decode_engine engine(
-      *device, *plan.system,
-      with.shared.prefill(plan.model, static_cast<std::uint64_t>(plan.point.requested.seed)),
-      engine_options_of(plan, layout));
+  ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, plan.point.requested),
+                            engine_options_of(plan, layout));
   std::vector<ess::request> admitted;
   for (const ess::request& r : all) {
     const workloads::settings& s = plan.point.requested;
@@ -269,14 +267,15 @@ void run_serve_point(const planned_point& plan, const attempt_context& with, att
   device->allocate(layout, seed);
   for (const ess::request& r : requests.requests()) {
     if (with.cancelled() || !device->has_values()) break;
-    ess::decode_engine alone(*device, *plan.system, with.shared.prefill(plan.model, seed),
+    ess::decode_engine alone(*device, *plan.system, with.shared.prefill(plan.model, plan.point.requested),
                              engine_options_of(plan, layout));
     (void)alone.admit(r);
   }
   if (device->has_values() && !check_serving(plan, with, requests.requests(), out)) return;
   ess::engine_options options = engine_options_of(plan, layout);
   options.hand_over_clock = ess::hand_over_timing::as_in_service;
-  ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, seed), options);
+  ess::decode_engine engine(*device, *plan.system, with.shared.prefill(plan.model, plan.point.requested),
+                            options);
   out.stop_reason = requests.run(engine, device->clock());
   if (out.stop_reason == "cancelled") {
     out.status = attempt_status::cancelled;

@@ -19,32 +19,44 @@ constexpr std::int32_t batch_limit = 4096;  // where no budget sets one sooner
 constexpr std::int32_t seats_per_full_request = 4;
 constexpr std::int32_t simulated_seats_per_full_request = 32;
 
+// One rank's experts, if experts are chosen evenly: the tokens that all ranks send it are as many for each as
+// it has tokens itself. So a token's copies go to experts of the slice, one each where it has as many as a
+// token chooses.
+ess::moe_dims slice_of(ess::moe_dims moe, int slices) {
+  moe.experts /= slices;
+  moe.groups = moe.top_groups = 1;
+  return moe;
+}
+
 ess::model_dims model_of(const settings& s) {
   ess::model_dims model = ess::find_model_preset(s.model.preset).value();
   if (s.model.layers > 0) model.layers = std::min(s.model.layers, model.layers);
   model.dense_layers = std::min(model.dense_layers, model.layers);
   if (s.model.experts > 0 && model.moe.experts > 0) model.moe.experts = s.model.experts;
+  if (s.model.ep_slice > 1 && model.moe.experts > 0) model.moe = slice_of(model.moe, s.model.ep_slice);
   return s.mtp > 1 ? ess::with_draft_layers(model) : model;
 }
 
-// The CPU device computes in f32; what serves a model holds fp8.
-ess::byte_count weight_bytes(const settings& s, const ess::model_dims& model, const simulation* simulated) {
-  if (simulated != nullptr) return served_weight_bytes(model, simulated->cluster.expert_ranks);
-  if (s.cluster.ep > 0) return served_weight_bytes(model, s.cluster.ep);
-  return {model.parameters() * 4};
+// The CPU device computes in f32, the CUDA device in bf16; what serves a model holds fp8.
+ess::byte_count weight_bytes(const settings& s, const planned_point& plan) {
+  if (plan.simulated != nullptr) return served_weight_bytes(plan.model, plan.simulated->cluster.expert_ranks);
+  if (s.cluster.ep > 0) return served_weight_bytes(plan.model, s.cluster.ep);
+  return {plan.model.parameters() * (is_cuda(plan.family) ? 2 : 4)};
 }
 
-// A GPU has no more memory than it has, whatever a workload asks for. Without a budget it is unlimited: that
-// is what a ceiling is measured with.
-ess::memory_budgets budgets_of(const settings& s, const ess::model_dims& model, const simulation* simulated) {
+// A GPU has no more memory than it has, whatever a workload asks for. Without a budget a simulated one is
+// unlimited: that is what a ceiling is measured with.
+ess::memory_budgets budgets_of(const settings& s, const planned_point& plan) {
   ess::memory_budgets out{.host = {s.host_budget_bytes}};
   if (s.device_budget_beyond_weights_bytes) {
-    out.device = weight_bytes(s, model, simulated) + ess::byte_count{*s.device_budget_beyond_weights_bytes};
+    out.device = weight_bytes(s, plan) + ess::byte_count{*s.device_budget_beyond_weights_bytes};
   } else {
     out.device = {s.device_budget_bytes.value_or(0)};
   }
-  if (simulated == nullptr || out.device.value == 0) return out;
-  out.device = std::min(out.device, usable_bytes(simulated->profile->hardware));
+  if (plan.gpu_memory.value > 0)
+    out.device = out.device.value == 0 ? plan.gpu_memory : std::min(out.device, plan.gpu_memory);
+  if (plan.simulated == nullptr || out.device.value == 0) return out;
+  out.device = std::min(out.device, usable_bytes(plan.simulated->profile->hardware));
   return out;
 }
 
@@ -57,15 +69,15 @@ std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
                            .prefetch_rows = s.prefetch_rows});
 }
 
-ess::batch_plan shape_of(const settings& s, const ess::model_dims& model, const simulation* simulated) {
+ess::batch_plan shape_of(const settings& s, const planned_point& plan) {
   const bool serves = s.kind == workloads::workload_kind::serve;
   const bool capped = serves && s.requests.max_context_tokens > 0;
-  return {.model = model,
+  return {.model = plan.model,
           .query_tokens = s.mtp,
           .final_tokens = capped ? s.requests.max_context_tokens : s.context_tokens + most_tokens(s),
           .shortest_tokens = serves ? 1 : 0,
           .host_row_pitch = s.host_row_pitch_bytes,
-          .weights = weight_bytes(s, model, simulated),
+          .weights = weight_bytes(s, plan),
           .hand_over = serves && s.handover == workloads::handover_mode::via_device
                            ? ess::hand_over_way::via_device
                            : ess::hand_over_way::to_host};
@@ -74,26 +86,45 @@ ess::batch_plan shape_of(const settings& s, const ess::model_dims& model, const 
 // What neither device, or only the simulator, can run.
 std::string missing_mechanism(const settings& s, const planned_point& plan) {
   const ess::model_dims& model = plan.model;
+  if (is_cuda(plan.family) && s.prefetch_rows > 0) return "the CUDA device does not fetch rows ahead";
+  if (is_cuda(plan.family) && plan.system->has_pool() && plan.system->pool() != ess::pool_kind::lru &&
+      plan.system->pool() != ess::pool_kind::clock && plan.system->pool() != ess::pool_kind::hash_scan) {
+    return fmt::format("the CUDA device has no pools of policy {}", to_string(plan.system->pool()));
+  }
   const bool dense = model.index_heads == 0;
   if (dense && plan.simulated == nullptr)
     return fmt::format("{} attends to its whole context, which only the simulator can do", model.name);
   if (dense && s.system != workloads::system_kind::all_gpu)
     return fmt::format("{} has no indexer that would select rows to fetch", model.name);
   const bool elsewhere = plan.simulated == nullptr && s.cluster.ep > 1;
-  if (model.has_moe_layers() && (elsewhere || s.model.ep_slice > 1)) {
+  if (model.has_moe_layers() && s.model.ep_slice > 1 && plan.simulated != nullptr)
+    return "the simulator spreads experts over ranks by cluster.ep; model.ep_slice is for devices that "
+           "compute";
+  if (model.has_moe_layers() && model.moe.experts < model.moe.top_k) {
     return fmt::format(
-        "the mixture of experts runs on one device in this version; cluster.ep = 0 and model.ep_slice = 1 "
-        "keep it there, model.layers = {} keeps the dense layers only, --device sim:PROFILE simulates a "
+        "a slice of {} experts is smaller than the {} that a token chooses; take model.ep_slice = {} "
+        "or less",
+        model.moe.experts, model.moe.top_k, s.model.ep_slice * model.moe.experts / model.moe.top_k);
+  }
+  if (model.has_moe_layers() && elsewhere) {
+    return fmt::format(
+        "the mixture of experts runs on one device in this version; cluster.ep = 0 keeps it there, "
+        "model.ep_slice = "
+        "N holds one rank's share of it, model.layers = {} keeps the dense layers only, --device sim:PROFILE "
+        "simulates a "
         "cluster",
         model.dense_layers);
   }
   return {};
 }
 
-std::int32_t largest(const settings& s, const simulation* simulated) {
-  const ess::model_dims model = model_of(s);
-  return ess::largest_batch(shape_of(s, model, simulated), *system_of(s), budgets_of(s, model, simulated),
-                            batch_limit);
+// On the device of `plan`.
+std::int32_t largest(const settings& s, const planned_point& plan) {
+  planned_point other{.family = plan.family,
+                      .simulated = plan.simulated,
+                      .gpu_memory = plan.gpu_memory,
+                      .model = model_of(s)};
+  return ess::largest_batch(shape_of(s, other), *system_of(s), budgets_of(s, other), batch_limit);
 }
 
 // The batch asked for, and what to say if there is none.
@@ -107,11 +138,11 @@ batch_answer batch_of(const workloads::point& point, const planned_point& plan) 
   if (const int* number = std::get_if<int>(&s.batch)) return {*number};
   const bool of_another = std::holds_alternative<workloads::max_batch_of>(s.batch) && point.batch_of;
   const settings& limited = of_another ? *point.batch_of : s;
-  const ess::memory_budgets budgets = budgets_of(limited, plan.model, plan.simulated.get());
+  const ess::memory_budgets budgets = budgets_of(limited, plan);
   if (budgets.device.value == 0 && budgets.host.value == 0) {
     return {0, "batch \"max\" needs a budget: set device_budget_bytes or device_budget_beyond_weights_bytes"};
   }
-  return {of_another ? largest(limited, plan.simulated.get()) : plan.batch_max};
+  return {of_another ? largest(limited, plan) : plan.batch_max};
 }
 
 std::string does_not_fit(const planned_point& plan) {
@@ -197,6 +228,7 @@ settings planned_point::effective(int cpu_threads) const {
   out.overlap = workloads::parse_overlap(to_string(overlap)).value();
   out.model.layers = model.layers - model.draft_layers;
   out.cpu_threads = cpu_threads;
+  if (family != device_family::cpu) out.link.paced = false;
   if (simulated != nullptr) {
     out.cluster = {.nodes = simulated->cluster.nodes,
                    .ep = simulated->cluster.expert_ranks,
@@ -220,15 +252,19 @@ settings planned_point::effective(int cpu_threads) const {
 
 planned_point plan_point(const workloads::point& point, const target& on) {
   const settings& s = point.requested;
-  planned_point plan{.point = point, .model = model_of(s), .system = system_of(s)};
+  planned_point plan{.point = point,
+                     .family = on.family(),
+                     .gpu_memory = on.usable_gpu_memory(),
+                     .model = model_of(s),
+                     .system = system_of(s)};
   auto simulated = on.simulation_of(s);
   if (!simulated) {
     refuse(plan, plan_verdict::unsupported, to_string(simulated.error()));
     return plan;
   }
   plan.simulated = *std::move(simulated);
-  plan.shape = shape_of(s, plan.model, plan.simulated.get());
-  plan.budgets = budgets_of(s, plan.model, plan.simulated.get());
+  plan.shape = shape_of(s, plan);
+  plan.budgets = budgets_of(s, plan);
   const bool limited = plan.budgets.device.value > 0 || plan.budgets.host.value > 0;
   if (limited) plan.batch_max = ess::largest_batch(plan.shape, *plan.system, plan.budgets, batch_limit);
   const batch_answer answer = batch_of(point, plan);

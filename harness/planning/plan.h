@@ -21,7 +21,9 @@ struct planned_point {
   plan_verdict verdict = plan_verdict::ok;
   std::string reason;  // why not, with the numbers
 
-  std::shared_ptr<const simulation> simulated;  // null: the CPU device
+  device_family family = device_family::cpu;
+  std::shared_ptr<const simulation> simulated;  // of the family of that name; null for others
+  ess::byte_count gpu_memory{0};                // that may be used; 0: no limit
   ess::model_dims model;
   std::shared_ptr<const ess::cache_system> system;
   ess::overlap_kind overlap = ess::overlap_kind::none;  // effective

@@ -1,5 +1,5 @@
-// CUDA's runtime, or its stand-in on the CPU (emulation/). The device's source is compiled once for each, in a
-// namespace of its own, so that one program can hold both.
+// CUDA's runtime, or its stand-in on the CPU (emulation/). The device's source is compiled once for each, in
+// a namespace of its own, so that one program can hold both.
 #pragma once
 
 #ifdef ESSBENCH_CUDA_EMULATED

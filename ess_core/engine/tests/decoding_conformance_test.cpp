@@ -18,10 +18,12 @@ struct named_scenario {
 std::string name_of(const testing::TestParamInfo<named_scenario>& info) { return info.param.name; }
 void PrintTo(const named_scenario& s, std::ostream* out) { *out << s.name; }
 
-// At every MTP depth, with a mean at which all numbers of kept tokens occur.
+// At every MTP depth, with a mean at which all numbers of kept tokens occur. On a device that takes its time,
+// at two.
 std::vector<scenario> at_every_depth(scenario what) {
   std::vector<scenario> out;
   for (std::int32_t depth = 1; depth <= max_query_tokens; ++depth) {
+    if (what.on == tested_device::cuda_emulated && depth % 2 == 0) continue;
     what.query_tokens = depth;
     what.mean_kept = 0.5 * (1 + depth);
     out.push_back(what);
@@ -63,10 +65,12 @@ std::int64_t tokens_of(const outputs& all) {
 class decoding : public testing::TestWithParam<named_scenario> {};
 
 TEST_P(decoding, equals_decoding_alone_bit_for_bit) {
-  const outputs& want = decoded_alone(GetParam().what.preset);
+  const tested_device on = GetParam().what.on;
+  if (!is_here(on)) GTEST_SKIP() << "no " << name_of(on) << " device here";
+  const outputs& want = decoded_alone(GetParam().what.preset, on);
   for (const scenario& what : at_every_depth(GetParam().what)) {
     SCOPED_TRACE(testing::Message() << what.query_tokens << " query tokens");
-    const served got = serve(what, mixed_requests());
+    const served got = serve(what, mixed_requests(what.on));
     EXPECT_EQ(got.hidden, want);
     EXPECT_EQ(got.rows.hits + got.rows.misses, got.rows.asked);
     EXPECT_EQ(got.rows.ahead_in > 0, what.ess.prefetch_rows > 0);
@@ -75,6 +79,25 @@ TEST_P(decoding, equals_decoding_alone_bit_for_bit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(systems, decoding, testing::ValuesIn(all_scenarios()), name_of);
+
+// What the CUDA device has code for.
+bool is_for_cuda(const scenario& s) {
+  const bool of_policy = s.system == "ess" && s.ess.policy != pool_kind::lru &&
+                         s.ess.policy != pool_kind::clock && s.ess.policy != pool_kind::hash_scan;
+  return !of_policy && s.ess.prefetch_rows == 0;
+}
+
+std::vector<named_scenario> on_device(tested_device on, std::vector<named_scenario> all) {
+  std::erase_if(all, [](const named_scenario& s) { return !is_for_cuda(s.what); });
+  for (named_scenario& s : all) s.what.on = on;
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(cuda_emulated, decoding,
+                         testing::ValuesIn(on_device(tested_device::cuda_emulated, all_scenarios())),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(cuda, decoding, testing::ValuesIn(on_device(tested_device::cuda, all_scenarios())),
+                         name_of);
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   double worst = 0;
@@ -88,10 +111,12 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 class split_decoding : public testing::TestWithParam<named_scenario> {};
 
 TEST_P(split_decoding, stays_with_decoding_alone_but_for_roundings) {
-  const outputs& want = decoded_alone(GetParam().what.preset);
+  const tested_device on = GetParam().what.on;
+  if (!is_here(on)) GTEST_SKIP() << "no " << name_of(on) << " device here";
+  const outputs& want = decoded_alone(GetParam().what.preset, on);
   for (const scenario& what : at_every_depth(GetParam().what)) {
     SCOPED_TRACE(testing::Message() << what.query_tokens << " query tokens");
-    const served got = serve(what, mixed_requests());
+    const served got = serve(what, mixed_requests(what.on));
     std::int64_t close = 0;
     for (const auto& [request, tokens] : want) {
       ASSERT_EQ(got.hidden.at(request).size(), tokens.size());
@@ -118,6 +143,11 @@ std::vector<named_scenario> split_scenarios() {
 }
 
 INSTANTIATE_TEST_SUITE_P(overlaps, split_decoding, testing::ValuesIn(split_scenarios()), name_of);
+INSTANTIATE_TEST_SUITE_P(cuda_emulated, split_decoding,
+                         testing::ValuesIn(on_device(tested_device::cuda_emulated, split_scenarios())),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(cuda, split_decoding,
+                         testing::ValuesIn(on_device(tested_device::cuda, split_scenarios())), name_of);
 
 }  // namespace
 }  // namespace ess::test

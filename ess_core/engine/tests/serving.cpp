@@ -151,9 +151,12 @@ fixture::fixture(const scenario& what)
                                                           .warm_up = s.warm_up});
 }
 
-std::vector<request> mixed_requests() {
+std::vector<request> mixed_requests(tested_device on) {
   std::vector<request> out;
-  for (request_id id = 0; id < 12; ++id) out.push_back({id, 60 + id * 37 % 110, 20 + id * 13 % 29});
+  const request_id count = on == tested_device::cuda_emulated ? 4 : 12;
+  for (request_id id = 0; id < count; ++id)
+    out.push_back(
+        {id, 60 + id * 37 % 110, on == tested_device::cuda_emulated ? 5 + id * 3 % 7 : 20 + id * 13 % 29});
   return out;
 }
 
@@ -172,11 +175,12 @@ served serve(const scenario& what, const std::vector<request>& requests) {
   return out;
 }
 
-const outputs& decoded_alone(std::string_view preset) {
-  static std::map<std::string_view, outputs> kept;
-  const auto [at, missing] = kept.try_emplace(preset);
-  for (const request& r : missing ? mixed_requests() : std::vector<request>{}) {
-    at->second.merge(serve({.system = "all_gpu", .preset = preset, .room = 1, .seats = 1}, {r}).hidden);
+const outputs& decoded_alone(std::string_view preset, tested_device on) {
+  static std::map<std::pair<std::string_view, tested_device>, outputs> kept;
+  const auto [at, missing] = kept.try_emplace({preset, on});
+  for (const request& r : missing ? mixed_requests(on) : std::vector<request>{}) {
+    at->second.merge(
+        serve({.system = "all_gpu", .preset = preset, .room = 1, .seats = 1, .on = on}, {r}).hidden);
   }
   return at->second;
 }

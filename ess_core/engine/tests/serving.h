@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "baselines/systems.h"
-#include "ess_core/device/cpu/cpu_device.h"
+#include "ess_core/device/tests/tested_devices.h"
 #include "ess_core/engine/capacity.h"
 #include "ess_core/engine/decode_engine.h"
 #include "ess_core/model/presets.h"
@@ -27,6 +27,7 @@ struct scenario {
   double mean_kept = 1.0;
   std::int32_t room = 2;  // requests of the longest kind that memory is made for
   std::int32_t seats = 4;
+  tested_device on = tested_device::cpu;
 };
 
 struct fixture {
@@ -35,13 +36,14 @@ struct fixture {
   scenario s;
   model_dims model;  // with draft layers
   std::unique_ptr<cache_system> system;
-  std::unique_ptr<ess::device> on = make_cpu_device({});
+  std::unique_ptr<ess::device> on = make_tested(s.on);
   memory_layout layout;
   prefill_source prefill{model, 3};
   std::unique_ptr<decode_engine> engine;
 };
 
-[[nodiscard]] std::vector<request> mixed_requests();
+// Of a device that takes its time, few.
+[[nodiscard]] std::vector<request> mixed_requests(tested_device on = tested_device::cpu);
 
 // Hidden states of every request after each of its kept tokens, whatever else ran beside it.
 using outputs = std::map<request_id, std::vector<std::vector<float>>>;
@@ -57,6 +59,6 @@ struct served {
 [[nodiscard]] served serve(const scenario& what, const std::vector<request>& requests);
 
 // Each request alone, on the device that holds everything, a token a step.
-[[nodiscard]] const outputs& decoded_alone(std::string_view preset);
+[[nodiscard]] const outputs& decoded_alone(std::string_view preset, tested_device on = tested_device::cpu);
 
 }  // namespace ess::test

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/layout/e4m3.h"
 #include "ess_core/model/presets.h"
 

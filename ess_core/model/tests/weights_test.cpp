@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ess_core/base/bf16.h"
 #include "ess_core/model/presets.h"
 
 namespace ess {
@@ -47,6 +48,18 @@ TEST(weights, preserve_the_variance_of_their_input) {
     double squares = 0;
     for (const float x : w) squares += static_cast<double>(x) * x;
     EXPECT_NEAR(squares / static_cast<double>(shape_of(m, kind).rows), 1.0, 0.1);
+  }
+}
+
+TEST(weights, of_matrices_are_bf16_values) {
+  const model_dims m = with_draft_layers(find_model_preset("tiny_moe").value());
+  for (int layer = 0; layer < m.layers; ++layer) {
+    for (int k = 0; k < weight_kind_count; ++k) {
+      const auto kind = static_cast<weight_kind>(k);
+      if (kind == weight_kind::index_k_norm || kind == weight_kind::router_bias) continue;
+      if (matrices_of(m, layer, kind) == 0) continue;
+      for (const float w : make_weights(m, 3, layer, kind)) ASSERT_EQ(w, round_to_bf16(w));
+    }
   }
 }
 

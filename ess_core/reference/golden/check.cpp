@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/reference/golden/compare.h"
 
 namespace ess::golden {

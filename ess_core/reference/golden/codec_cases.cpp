@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/layout/rope.h"
 #include "ess_core/layout/scale.h"
 #include "ess_core/model/presets.h"

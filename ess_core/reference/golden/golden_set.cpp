@@ -10,7 +10,7 @@
 #include <functional>
 #include <numeric>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/layout/e4m3.h"
 #include "ess_core/reference/golden/manifest.h"
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 #include "ess_core/reference/golden/cases.h"
 #include "ess_core/reference/golden/layer.h"
 #include "ess_core/reference/golden/rows_of.h"

@@ -1,4 +1,4 @@
-// A batch on the CPU device, ready to be checked, and a device that can be made to err.
+// A batch on a device, ready to be checked, and a device that can be made to err.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "baselines/systems.h"
-#include "ess_core/device/cpu/cpu_device.h"
+#include "ess_core/device/tests/tested_devices.h"
 #include "ess_core/engine/capacity.h"
 #include "ess_core/model/presets.h"
 #include "harness/accuracy/accuracy.h"
@@ -66,6 +66,7 @@ struct scenario {
   double mean_kept = 1.0;
   accuracy_options options = {.steps = 3, .requests = 3, .layers = 4, .seed = 1};
   std::uint64_t reference_seed = 3;  // what the check believes; the device has 3
+  ess::test::tested_device on = ess::test::tested_device::cpu;
 };
 
 struct checked_batch {
@@ -105,7 +106,7 @@ struct checked_batch {
                            .seed = s.reference_seed,
                            .requests = believed_requests,
                            .options = s.options,
-                           .all_gpu = [] { return ess::make_cpu_device({}); },
+                           .all_gpu = [this] { return ess::test::make_tested(s.on); },
                            .runs = runs,
                            .matrices = matrices});
   }
@@ -113,7 +114,7 @@ struct checked_batch {
   scenario s;
   ess::model_dims model;
   std::unique_ptr<ess::cache_system> system;
-  meddled_device device{ess::make_cpu_device({})};
+  meddled_device device{ess::test::make_tested(s.on)};
   ess::memory_layout layout;
   ess::overlap_kind overlap = ess::overlap_kind::none;
   ess::prefill_source prefill{model, 3};

@@ -27,7 +27,7 @@ std::int64_t misses_of_run(const planned_point& plan, machine& on) {
   const ess::memory_layout layout = plan.layout();
   const auto device = on.make_reference_device(plan);
   device->allocate(layout, 1);
-  ess::decode_engine engine(*device, *plan.system, on.prefill(plan.model, 1),
+  ess::decode_engine engine(*device, *plan.system, on.prefill(plan.model, plan.point.requested),
                             engine_options_of(plan, layout));
   engine.admit_batch({{0, plan.point.requested.context_tokens, steps}});
   std::int64_t misses = 0;

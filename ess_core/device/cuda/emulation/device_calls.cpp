@@ -7,7 +7,19 @@
 namespace ess::emulation {
 namespace {
 
-float bf16_at(std::uint32_t pair, unsigned which) { return std::bit_cast<float>((pair >> 16 * which) << 16); }
+// The element of a register that is `which` from below.
+struct bf16_pair {
+  static constexpr unsigned elements = 2;
+  static float at(std::uint32_t r, unsigned which) { return std::bit_cast<float>((r >> 16 * which) << 16); }
+};
+struct e4m3_quad {
+  static constexpr unsigned elements = 4;
+  static float at(std::uint32_t r, unsigned which) {
+    const std::uint32_t code = r >> 8 * which & 0xff;
+    if ((code & 0x7f) == 0x7f) return std::bit_cast<float>(0x7fc00000u);
+    return std::bit_cast<float>((code & 0x80) << 24 | (code & 0x7f) << 20) * 0x1p120f;
+  }
+};
 
 // Tensor-core operations are undefined for part of a warp.
 void need_whole_warp(const warp_lanes& lanes, const char* name) {
@@ -22,28 +34,33 @@ struct product_request {
   const std::uint32_t* b;
 };
 
-// PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating point type": lane = 4 x group + thread in group.
+// PTX ISA, "Matrix Fragments for mma.m16n8k16" and "for mma.m16n8k32": lane = 4 x group + thread in group; a
+// register holds neighbours along k.
+template <class Register>
 void finish_product(const warp_lanes& lanes) {
   need_whole_warp(lanes, "mma");
-  float a[16][16], b[16][8];
+  constexpr unsigned each = Register::elements, depth = 8 * each;
+  float a[16][depth], b[depth][8];
   lanes.for_each([&](std::uint32_t lane) {
     const auto& r = lanes.request<product_request>(lane);
-    const unsigned group = lane / 4, pair = lane % 4 * 2;
-    for (unsigned i = 0; i < 8; ++i) {
-      a[group + i / 2 % 2 * 8][pair + i / 4 * 8 + i % 2] = bf16_at(r.a[i / 2], i % 2);
-      if (i < 4) b[pair + i / 2 * 8 + i % 2][group] = bf16_at(r.b[i / 2], i % 2);
+    const unsigned group = lane / 4, first = lane % 4 * each;
+    for (unsigned i = 0; i < 4 * each; ++i) {
+      const unsigned n = i / each;
+      a[group + n % 2 * 8][first + n / 2 * 4 * each + i % each] = Register::at(r.a[n], i % each);
+      if (n < 2) b[first + n * 4 * each + i % each][group] = Register::at(r.b[n], i % each);
     }
   });
   lanes.for_each([&](std::uint32_t lane) {
     const auto& r = lanes.request<product_request>(lane);
     for (unsigned i = 0; i < 4; ++i) {
       float sum = 0;
-      for (unsigned k = 0; k < 16; ++k) sum += a[lane / 4 + i / 2 * 8][k] * b[k][lane % 4 * 2 + i % 2];
+      for (unsigned k = 0; k < depth; ++k) sum += a[lane / 4 + i / 2 * 8][k] * b[k][lane % 4 * 2 + i % 2];
       r.d[i] += sum;
     }
   });
 }
-constexpr warp_operation product_operation{"mma", finish_product};
+constexpr warp_operation product_operation{"mma", finish_product<bf16_pair>};
+constexpr warp_operation e4m3_product_operation{"mma", finish_product<e4m3_quad>};
 
 struct matrix_request {
   std::uint32_t* d;
@@ -91,6 +108,11 @@ void load(const warp_operation& operation, std::uint32_t (&d)[4], const void* ro
 void multiply_bf16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], call_site at) {
   product_request r{d, a, b};
   meet(product_operation, ~0u, &r, at);
+}
+
+void multiply_e4m3(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], call_site at) {
+  product_request r{d, a, b};
+  meet(e4m3_product_operation, ~0u, &r, at);
 }
 
 void load_matrices(std::uint32_t (&d)[4], const void* row, call_site at) {

@@ -22,6 +22,8 @@ std::uint32_t active_lanes();
 // d[16][8] += a[16][16] b[16][8] of a whole warp, bf16 x bf16 -> f32, fragments as PTX lays them out
 // (mma.m16n8k16).
 void multiply_bf16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], call_site at);
+// The same of 32 e4m3 (mma.m16n8k32).
+void multiply_e4m3(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2], call_site at);
 // Four 8 x 8 tiles of 16-bit values; lane i gives the address of row i % 8 of tile i / 8.
 void load_matrices(std::uint32_t (&d)[4], const void* row, call_site at);
 void load_matrices_transposed(std::uint32_t (&d)[4], const void* row, call_site at);

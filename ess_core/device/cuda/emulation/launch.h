@@ -41,6 +41,10 @@ inline void mma_bf16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint
                      call_site at = call_site::here()) {
   multiply_bf16(d, a, b, at);
 }
+inline void mma_e4m3(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+                     call_site at = call_site::here()) {
+  multiply_e4m3(d, a, b, at);
+}
 inline void ldmatrix_x4(std::uint32_t (&d)[4], const void* row, call_site at = call_site::here()) {
   load_matrices(d, row, at);
 }

@@ -1,6 +1,5 @@
-#include "ess_core/device/cuda/kernels/merge.h"
-
 #include "ess_core/device/cuda/kernel.h"
+#include "ess_core/device/cuda/kernels/merge.h"
 
 namespace ess::ESS_CUDA {
 namespace {

@@ -8,10 +8,10 @@ namespace ess::ESS_CUDA {
 struct merge_params {
   lane_slice lanes;
   int heads;
-  int kv_lora;          // multiple of 4
-  float* out;           // [lanes][heads][kv_lora] of the first part; becomes the whole
-  float* lse;           // [lanes][heads], natural logarithm, +inf = the part had no row; becomes the whole
-  const float* out_2;   // of the second part
+  int kv_lora;         // multiple of 4
+  float* out;          // [lanes][heads][kv_lora] of the first part; becomes the whole
+  float* lse;          // [lanes][heads], natural logarithm, +inf = the part had no row; becomes the whole
+  const float* out_2;  // of the second part
   const float* lse_2;
 };
 

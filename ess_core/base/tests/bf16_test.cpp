@@ -1,4 +1,4 @@
-#include "ess_core/layout/bf16.h"
+#include "ess_core/base/bf16.h"
 
 #include <cmath>
 #include <limits>

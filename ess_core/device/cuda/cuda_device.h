@@ -1,0 +1,48 @@
+// The CUDA device: real numbers on a GPU, timed by events. Compute and copy streams run at the same time; the
+// host tier is page-locked memory that kernels reach over the link; a step without a read-back is one CUDA
+// graph. Compiled a second time it is the device `cuda_emulated`: the same source, kernels included, on the
+// CPU.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ess_core/device/device.h"
+
+namespace ess {
+
+struct cuda_device_options {
+  int ordinal = 0;
+  byte_count device_budget{0};  // 0: no limit
+  byte_count host_budget{0};
+  // A program that needs nothing of the host becomes a CUDA graph, after so many runs that are taken apart to
+  // time its operations. Without graphs all runs are.
+  bool graphs = true;
+  int profiled_runs = 2;
+  std::shared_ptr<void> weights;  // of make_cuda_weights_cache; null: not shared
+};
+
+// What a result says of the GPU that gave it; see ess_core/device/cuda/runtime.h.
+struct cuda_gpu {
+  std::string name;
+  int compute_major = 0, compute_minor = 0;
+  int multiprocessors = 0;
+  byte_count memory;
+  int numa_node = -1;                           // of the host, next to it; -1: not known
+  int runtime_version = 0, driver_version = 0;  // 1000 x major + 10 x minor
+};
+
+// Each in a namespace of its own, with the same functions.
+#define ESS_DECLARE_CUDA_DEVICE(name)                                                    \
+  namespace name {                                                                       \
+  [[nodiscard]] int gpu_count(); /* 0 where there is no driver */                        \
+  [[nodiscard]] cuda_gpu describe(int ordinal);                                          \
+  [[nodiscard]] std::shared_ptr<void> make_weights_cache();                              \
+  /* Throws unsupported where there is no such GPU. */                                   \
+  [[nodiscard]] std::unique_ptr<device> make_device(const cuda_device_options& options); \
+  }
+ESS_DECLARE_CUDA_DEVICE(cuda)
+ESS_DECLARE_CUDA_DEVICE(cuda_emulated)
+#undef ESS_DECLARE_CUDA_DEVICE
+
+}  // namespace ess

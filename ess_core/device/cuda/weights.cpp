@@ -1,0 +1,108 @@
+#include "ess_core/device/cuda/weights.h"
+
+#include <algorithm>
+
+#include "ess_core/base/parallel.h"
+#include "ess_core/model/weights.h"
+
+namespace ess::ESS_CUDA {
+namespace {
+
+device_memory upload(std::span<const std::byte> bytes) {
+  device_memory out(bytes.size());
+  check("cudaMemcpy of weights", cudaMemcpy(out.data(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice));
+  return out;
+}
+
+device_memory upload_floats(const std::vector<float>& values) {
+  return values.empty() ? device_memory() : upload(std::as_bytes(std::span(values)));
+}
+
+// matrices: [count][n][k]. bf16 holds the weights of this project exactly (model/weights.h).
+packed_weights pack(const std::vector<float>& matrices, int count, matrix_shape shape) {
+  packed_weights out{.n = static_cast<int>(shape.rows), .k = static_cast<int>(shape.columns), .count = count};
+  const std::size_t each = packed_linear_bytes(out.format, out.n, out.k);
+  out.stride = static_cast<std::int64_t>(each);
+  std::vector<std::uint8_t> packed(each * static_cast<std::size_t>(count));
+  const auto values = static_cast<std::size_t>(shape.size());
+  for_each_parallel(static_cast<std::size_t>(count), 0, [&](std::size_t i) {
+    pack_linear(std::span(matrices).subspan(i * values, values), out.n, out.k, out.format, 1.0f,
+                std::span(packed).subspan(i * each, each));
+  });
+  out.bytes = upload(std::as_bytes(std::span(packed)));
+  return out;
+}
+
+class layer_maker {
+ public:
+  layer_maker(const model_dims& model, std::uint64_t seed, std::int32_t layer)
+      : model_(model), seed_(seed), layer_(layer) {}
+
+  [[nodiscard]] layer_weights make() const {
+    return {.q_a = of(weight_kind::q_a),
+            .q_b = of(weight_kind::q_b),
+            .kv_a = of(weight_kind::kv_a),
+            .out = of(weight_kind::out),
+            .index_q = of(weight_kind::index_q),
+            .index_k = of(weight_kind::index_k),
+            .index_head_weight = of(weight_kind::index_head_weight),
+            .k_up = key_up(),
+            .v_up = pack(values(weight_kind::v_up), model_.heads, {model_.v, model_.kv_lora}),
+            .dense = {of(weight_kind::gate_up), of(weight_kind::down)},
+            .experts = {of(weight_kind::expert_gate_up), of(weight_kind::expert_down)},
+            .shared = {of(weight_kind::shared_gate_up), of(weight_kind::shared_down)},
+            .router = of(weight_kind::router),
+            .draft_in = of(weight_kind::draft_in),
+            .router_bias = upload_floats(values(weight_kind::router_bias)),
+            .index_k_norm = upload_floats(values(weight_kind::index_k_norm))};
+  }
+
+ private:
+  // All matrices of a kind, one after the other.
+  [[nodiscard]] std::vector<float> values(weight_kind kind) const {
+    const int count = matrices_of(model_, layer_, kind);
+    const auto size = static_cast<std::size_t>(shape_of(model_, kind).size());
+    std::vector<float> out(size * static_cast<std::size_t>(count));
+    for_each_parallel(static_cast<std::size_t>(count), 0, [&](std::size_t i) {
+      fill_weights(model_, seed_, layer_, kind, std::span(out).subspan(i * size, size),
+                   static_cast<std::int32_t>(i));
+    });
+    return out;
+  }
+  [[nodiscard]] packed_weights of(weight_kind kind) const {
+    const int count = matrices_of(model_, layer_, kind);
+    return count == 0 ? packed_weights{} : pack(values(kind), count, shape_of(model_, kind));
+  }
+  // k_up is stored [heads][nope][kv_lora]; as a product y = x W^T it is W = [kv_lora][nope].
+  [[nodiscard]] packed_weights key_up() const {
+    const std::vector<float> all = values(weight_kind::k_up);
+    const auto rows = static_cast<std::size_t>(model_.kv_lora);
+    const auto columns = static_cast<std::size_t>(model_.nope);
+    std::vector<float> transposed(all.size());
+    for (std::size_t head = 0; head < static_cast<std::size_t>(model_.heads); ++head) {
+      const std::size_t first = head * rows * columns;
+      for (std::size_t c = 0; c < columns; ++c)
+        for (std::size_t r = 0; r < rows; ++r)
+          transposed[first + r * columns + c] = all[first + c * rows + r];
+    }
+    return pack(transposed, model_.heads, {model_.kv_lora, model_.nope});
+  }
+
+  const model_dims& model_;
+  std::uint64_t seed_;
+  std::int32_t layer_;
+};
+
+}  // namespace
+
+std::shared_ptr<const model_weights> weights_cache::get(const model_dims& model, std::uint64_t seed) {
+  if (last_ && last_->model == model && last_->seed == seed) return last_;
+  last_.reset();
+  auto made = std::make_shared<model_weights>(model_weights{.model = model, .seed = seed, .layers = {}});
+  for (std::int32_t layer = 0; layer < model.layers; ++layer)
+    made->layers.push_back(layer_maker(model, seed, layer).make());
+  last_ = made;
+  return last_;
+}
+
+}  // namespace ess::ESS_CUDA

@@ -22,8 +22,6 @@ constinit thread_local thread_view* current = nullptr;
 namespace {
 
 constexpr std::size_t page = 4096;
-constexpr std::size_t most_threads = 1024;
-constexpr std::size_t most_shared = 256 * 1024;
 constexpr std::uint32_t most_idle_yields = 1u << 22;
 
 std::string triple(unsigned x, unsigned y, unsigned z) {
@@ -69,21 +67,36 @@ void exit_thread(block_thread& t) {
   if (b.barrier.arrived != 0 && b.barrier.arrived == b.alive) open_barrier(b, nullptr);
 }
 
-// What a fiber does.
-void run_thread() {
-  arrive_on(running_thread()->context);
-  const grid& g = *running_thread()->home->of;
+// Leaves the fiber for good.
+[[noreturn]] void go_on_with(block_thread& from, block_thread& to) {
+  current = &to;
+  leave(from.context, to.context);
+}
+
+void stop(block& b) { b.ready_begin = b.ready_end = 0; }
+
+struct kernel_failed {};  // unwinds the fiber of the thread that failed
+
+void run_kernel_of(block_thread& t) {
+  const grid& g = *t.home->of;
   try {
     g.entry(g.kernel, g.params);
+    exit_thread(t);
+  } catch (const kernel_failed&) {
+    stop(*t.home);
   } catch (...) {
-    fail(*running_thread(), cudaErrorLaunchFailure, "a C++ exception left the kernel");
+    record_failure(*t.home->of, cudaErrorLaunchFailure, name_of(t) + ": a C++ exception left the kernel");
+    stop(*t.home);
   }
+}
+
+// What a fiber does.
+void run_thread() {
   block_thread& t = *running_thread();
-  exit_thread(t);
+  arrive_on(t.context);
+  run_kernel_of(t);
   block_thread* const next = next_ready(*t.home);
-  block_thread& to = next != nullptr ? *next : t.home->main;
-  current = &to;
-  leave(t.context, to.context);
+  go_on_with(t, next != nullptr ? *next : t.home->main);
 }
 
 std::byte* map_memory(std::size_t bytes) {
@@ -226,8 +239,14 @@ void may_switch(block_thread& t) {
   suspend(t);
 }
 
+bool is_dropped(call_site at) {
+  const std::string& dropped = stand_in_settings().dropped;
+  return !dropped.empty() && to_string(at) == dropped;
+}
+
 int meet_at_barrier(barrier_kind kind, int predicate, call_site at) {
   block_thread& t = running_thread("__syncthreads", at);
+  if (kind == barrier_kind::sync && is_dropped(at)) return 0;
   block& b = *t.home;
   block_barrier& r = b.barrier;
   if (r.arrived == 0) {
@@ -275,12 +294,14 @@ void record_failure(grid& g, cudaError_t error, const std::string& report) {
 }
 
 void fail(block_thread& t, cudaError_t error, const std::string& what) {
-  block& b = *t.home;
-  record_failure(*b.of, error, name_of(t) + ": " + what);
-  b.ready_begin = b.ready_end = 0;
-  block_thread& running = *running_thread();
-  current = &b.main;
-  leave(running.context, b.main.context);
+  record_failure(*t.home->of, error, name_of(t) + ": " + what);
+  throw kernel_failed{};
+}
+
+void abandon(block_thread& t, cudaError_t error, const std::string& what) {
+  record_failure(*t.home->of, error, name_of(t) + ": " + what);
+  stop(*t.home);
+  go_on_with(t, t.home->main);
 }
 
 std::string to_string(call_site at) {

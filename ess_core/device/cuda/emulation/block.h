@@ -111,15 +111,22 @@ void spin(block_thread& t);
 // Called before an access to memory: with a seed, others may run first.
 void may_switch(block_thread& t);
 std::uint64_t next_random(std::uint64_t& state);
+// Whether the settings leave out what stands here.
+bool is_dropped(call_site at);
 inline constexpr int spins_before_yield = 64;
+inline constexpr std::size_t most_threads = 1024;
+inline constexpr std::size_t most_shared = 256 * 1024;  // bytes, more than a GPU has
 
 inline std::byte* shared_memory(const block& b) {
   return b.shared_end - (b.of->shared_bytes + 127) / 128 * 128;
 }
 
-// Ends the kernel; the first report counts. The second form names block and thread itself.
+// Ends the kernel; the first report counts. fail() unwinds the running thread and says that t failed.
 void record_failure(grid& g, cudaError_t error, const std::string& report);
 [[noreturn]] void fail(block_thread& t, cudaError_t error, const std::string& what);
+// As fail, without unwinding the running thread t: from signal handlers and from calls that compilers believe
+// never to throw.
+[[noreturn]] void abandon(block_thread& t, cudaError_t error, const std::string& what);
 // "kernel.cu:12"
 std::string to_string(call_site at);
 std::string hex(std::uint64_t value);

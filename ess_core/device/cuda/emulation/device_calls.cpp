@@ -122,7 +122,8 @@ void load_matrices_transposed(std::uint32_t (&d)[4], const void* row, call_site 
   load(load_transposed_operation, d, row, at, __builtin_return_address(0));
 }
 
-void fence() {
+void fence(call_site at) {
+  if (is_dropped(at)) return;
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (checker != nullptr && current != nullptr) checker->fence(*running_thread());
 }
@@ -159,7 +160,8 @@ void copy_async(void* to, const void* from, std::uint32_t bytes) {
 
 void commit_copies() { ++running_thread()->copy_groups; }
 
-void wait_for_copies(int groups_left) {
+void wait_for_copies(int groups_left, call_site at) {
+  if (is_dropped(at)) return;
   block_thread& t = *running_thread();
   const void* const caller = __builtin_return_address(0);
   std::erase_if(t.copies, [&](const async_copy& c) {

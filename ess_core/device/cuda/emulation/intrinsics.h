@@ -50,9 +50,9 @@ inline int __syncthreads_count(int p, ESS_AT) { return meet_at_barrier(barrier_k
 inline int __syncthreads_and(int p, ESS_AT) { return meet_at_barrier(barrier_kind::all, p, at); }
 inline int __syncthreads_or(int p, ESS_AT) { return meet_at_barrier(barrier_kind::any, p, at); }
 inline void __syncwarp(unsigned mask = ~0u, ESS_AT) { sync_warp(mask, at); }
-inline void __threadfence() { fence(); }
-inline void __threadfence_block() { fence(); }
-inline void __threadfence_system() { fence(); }
+inline void __threadfence(ESS_AT) { fence(at); }
+inline void __threadfence_block(ESS_AT) { fence(at); }
+inline void __threadfence_system(ESS_AT) { fence(at); }
 inline void __nanosleep(unsigned) { sleep(); }
 inline void __trap(ESS_AT) { trap(at); }
 

@@ -28,7 +28,7 @@ void multiply_e4m3(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32
 void load_matrices(std::uint32_t (&d)[4], const void* row, call_site at);
 void load_matrices_transposed(std::uint32_t (&d)[4], const void* row, call_site at);
 
-void fence();
+void fence(call_site at);
 // Before an atomic operation on `bytes` bytes. Of two atomics on a word neither races with the other.
 void before_atomic(const volatile void* p, std::size_t bytes);
 void sleep();
@@ -39,6 +39,6 @@ unsigned char* dynamic_shared();
 void copy_async(void* to, const void* from, std::uint32_t bytes);
 void commit_copies();
 // Until at most `groups_left` committed groups have not landed.
-void wait_for_copies(int groups_left);
+void wait_for_copies(int groups_left, call_site at);
 
 }  // namespace ess::emulation

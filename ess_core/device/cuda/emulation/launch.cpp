@@ -1,6 +1,7 @@
 #include "ess_core/device/cuda/emulation/launch.h"
 
 #include <signal.h>
+#include <ucontext.h>
 
 #include <cstring>
 #include <map>
@@ -11,6 +12,7 @@
 #include "ess_core/device/cuda/emulation/memory.h"
 #include "ess_core/device/cuda/emulation/runtime.h"
 #include "ess_core/device/cuda/emulation/sanitizers.h"
+#include "ess_core/device/cuda/emulation/source_line.h"
 #include "ess_core/device/cuda/emulation/streams.h"
 
 namespace ess::emulation {
@@ -63,13 +65,26 @@ cudaError_t check_launch(const kernel_launch& l) {
   return l.shared_bytes > limit ? cudaErrorInvalidValue : cudaSuccess;
 }
 
-// A page that a kernel may not touch: its launch fails as on a GPU. A host that touches device memory ends.
-void on_bad_access(int signal, siginfo_t* info, void*) {
+std::string source_of_fault(const void* context) {
+#ifdef __x86_64__
+  const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
+  return " at " + source_of(reinterpret_cast<const void*>(registers[REG_RIP] + 1));
+#else
+  return context != nullptr ? "" : "";
+#endif
+}
+
+// A page that a kernel may not touch, or the trap that the checker's programs have before misaligned
+// accesses: the launch fails as on a GPU. A host that touches device memory ends.
+void on_bad_access(int signal, siginfo_t* info, void* context) {
   if (block_thread* const t = running_thread()) {
-    fail(*t, cudaErrorIllegalAddress,
-         "illegal address " + hex(reinterpret_cast<std::uintptr_t>(info->si_addr)));
+    if (signal == SIGILL)
+      abandon(*t, cudaErrorMisalignedAddress, "misaligned address" + source_of_fault(context));
+    abandon(
+        *t, cudaErrorIllegalAddress,
+        "illegal address " + hex(reinterpret_cast<std::uintptr_t>(info->si_addr)) + source_of_fault(context));
   }
-  const allocation* const a = find_allocation(info->si_addr);
+  const allocation* const a = signal == SIGILL ? nullptr : find_allocation(info->si_addr);
   if (a != nullptr && a->kind == memory_kind::device) {
     std::fprintf(stderr, "the host dereferences device memory at %p\n", info->si_addr);
   }
@@ -77,11 +92,12 @@ void on_bad_access(int signal, siginfo_t* info, void*) {
 }
 
 void catch_bad_accesses() {
-  if (address_sanitizer() || __tsan_init != nullptr) return;  // they have handlers of their own
+  if (address_sanitizer() || thread_sanitizer()) return;  // they have handlers of their own
   struct sigaction action {};
   action.sa_sigaction = on_bad_access;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
   sigaction(SIGSEGV, &action, nullptr);
+  if (checker != nullptr) sigaction(SIGILL, &action, nullptr);
 }
 
 void run_blocks(grid& g) {
@@ -123,6 +139,8 @@ void execute(const kernel_launch& l, const void* params) {
 }
 
 }  // namespace
+
+bool checks_accesses() { return checker != nullptr; }
 
 cudaError_t enqueue(const kernel_launch& l, cudaStream_t stream, const void* params,
                     std::size_t param_bytes) {

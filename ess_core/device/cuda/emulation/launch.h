@@ -55,8 +55,8 @@ inline uint4 load_once(const uint4* p) { return *p; }
 inline void copy_async_16(void* shared, const void* global) { copy_async(shared, global, 16); }
 inline void copy_commit() { commit_copies(); }
 template <int groups_left>
-void copy_wait() {
-  wait_for_copies(groups_left);
+void copy_wait(call_site at = call_site::here()) {
+  wait_for_copies(groups_left, at);
 }
 
 }  // namespace ess::emulation

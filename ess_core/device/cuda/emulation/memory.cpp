@@ -141,6 +141,8 @@ device_access::~device_access() {
   if (device_key() > 0 && --device_accesses == 0) pkey_set(device_key(), PKEY_DISABLE_ACCESS);
 }
 
+bool protects_device_memory() { return device_key() > 0; }
+
 const allocation* find_allocation(const volatile void* p) {
   const auto at = reinterpret_cast<std::uintptr_t>(p);
   auto after = allocations().upper_bound(at);

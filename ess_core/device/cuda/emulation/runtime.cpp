@@ -51,6 +51,7 @@ settings settings_of_environment() {
     s.seed = std::strtoull(seed, nullptr, 10);
     s.accesses_between_switches = 50;
   }
+  if (const char* const site = std::getenv("ESSBENCH_CUDA_DROP")) s.dropped = site;
   s.lazy_streams = std::getenv("ESSBENCH_CUDA_LAZY") != nullptr;
   return s;
 }

@@ -11,8 +11,9 @@
 //                   (live_objects)
 //   seed            results that depend on the order of threads
 //   lazy_streams    work that nobody waited for: missing stream, event or graph dependency
-//   AddressSanitizer out of bounds to the byte, also in static shared memory
-//   checker.h       races, missing fences, misaligned access, a kernel that dereferences plain host memory
+//   ESSBENCH_SANITIZE=address,undefined   out of bounds to the byte; of static shared memory, by a wrong
+//   index only checker.h       races, missing fences, misaligned access, a kernel that dereferences plain
+//   host memory
 // Nothing here finds: races between kernels on two streams, a fence of too narrow a scope, what nvcc makes of
 // the source, speed. -ffp-contract, __expf and tensor-core sums differ from a GPU's in the last bits.
 #pragma once
@@ -30,7 +31,10 @@ struct settings {
   std::optional<std::uint64_t> seed;  // of a random order of threads; none: in turn. ESSBENCH_CUDA_SEED
   int accesses_between_switches = 0;  // mean, of the checker with a seed; 0: switch only where threads wait
   bool lazy_streams = false;          // work runs when something waits for it. ESSBENCH_CUDA_LAZY=1
-  bool fill = true;                   // fresh device, pinned and dynamic shared memory is 0xFF
+  // "merge.cu:41": a __syncthreads, __syncwarp, fence or wait for asynchronous copies that is left out, to
+  // see whether the tests find it. ESSBENCH_CUDA_DROP
+  std::string dropped;
+  bool fill = true;                                 // fresh device, pinned and dynamic shared memory is 0xFF
   std::size_t fill_limit = std::size_t{256} << 20;  // bytes; a larger allocation is not filled
 
   // The GPU that is played.
@@ -73,6 +77,11 @@ struct live_objects {
   friend bool operator==(const live_objects&, const live_objects&) = default;
 };
 live_objects count_live();
+
+// Whether this program holds the checker of memory accesses (checker.h): tests may be smaller then.
+bool checks_accesses();
+// Whether a host that dereferences device memory is stopped here.
+bool protects_device_memory();
 
 // Why the last kernel failed, with file, line and threads; empty if none has since the last reset.
 std::string last_report();

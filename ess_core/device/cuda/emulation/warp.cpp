@@ -161,7 +161,9 @@ void leave_warp(block_thread& t) {
   }
 }
 
-void sync_warp(std::uint32_t mask, call_site at) { meet(sync_operation, mask, nullptr, at); }
+void sync_warp(std::uint32_t mask, call_site at) {
+  if (!is_dropped(at)) meet(sync_operation, mask, nullptr, at);
+}
 
 std::uint64_t shuffle(std::uint32_t mask, std::uint64_t value, std::uint32_t from_lane, call_site at) {
   shuffle_request r{value, from_lane & 31, at};

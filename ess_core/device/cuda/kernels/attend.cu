@@ -108,6 +108,7 @@ __device__ int list_rows(const attend_params& p, const attend_place& at, attend_
 #pragma unroll 8
   for (int i = 0; i < ranks; ++i) count += row_at_rank(p, seat, at.batch_lane, first + i).valid ? 1 : 0;
   int place = sum_before(count, at, s.warp_rows, total) - at.split * split_rows;
+#pragma unroll 8
   for (int i = 0; i < ranks; ++i) {
     const ranked_row row = row_at_rank(p, seat, at.batch_lane, first + i);
     if (row.valid && place >= 0 && place < split_rows) s.list[place] = row.number;
@@ -117,15 +118,17 @@ __device__ int list_rows(const attend_params& p, const attend_place& at, attend_
   return min(total - at.split * split_rows, split_rows);
 }
 
+// A warp fetches a row.
 template <int HEADS>
 __device__ void fetch_rows(const attend_params& p, const attend_place& at, attend_shared<HEADS>& s, int first,
                            int count) {
-  for (int i = at.thread; i < count * row_vectors; i += block_threads) {
-    const int row = i / row_vectors;
+#pragma unroll 2
+  for (int row = at.warp; row < count; row += block_warps) {
     const std::uint32_t number = s.list[first + row];
     const std::uint8_t* base = (number & in_staging) != 0 ? p.rows.staging : p.rows.latents;
-    copy_async_16(&s.packed[row][i % row_vectors],
-                  base + std::int64_t{number & ~in_staging} * p.rows.row_bytes + i % row_vectors * 16);
+    const std::uint8_t* from = base + std::int64_t{number & ~in_staging} * p.rows.row_bytes + at.lane * 16;
+    copy_async_16(&s.packed[row][at.lane], from);
+    if (at.lane < row_vectors - 32) copy_async_16(&s.packed[row][32 + at.lane], from + 32 * 16);
   }
   copy_commit();
 }
@@ -209,18 +212,17 @@ struct query_part {
 #pragma unroll
     for (int i = 0; i < 16; ++i) sum[i / 4][i % 4] = 0;
 #pragma unroll
-    for (int step = 0; step < part_steps; ++step)
+    for (int step = 0; step < part_steps; ++step) {
+      std::uint32_t b[2][4];
+      ldmatrix_x4(b[0], rows + step * 2);
+      ldmatrix_x4(b[1], rows + 16 * row_stride + step * 2);
 #pragma unroll
-      for (int pair = 0; pair < 2; ++pair) {
-        std::uint32_t b[4];
-        ldmatrix_x4(b, rows + pair * 16 * row_stride + step * 2);
-        const std::uint32_t b0[2] = {b[0], b[1]}, b1[2] = {b[2], b[3]};
-#pragma unroll
-        for (int term = 0; term < TERMS; ++term) {
-          mma_bf16(sum[pair * 2], fragment[step][term], b0);
-          mma_bf16(sum[pair * 2 + 1], fragment[step][term], b1);
-        }
+      for (int i = 0; i < TERMS * 4; ++i) {
+        const int tile = i % 4;
+        const std::uint32_t of_tile[2] = {b[tile / 2][tile % 2 * 2], b[tile / 2][tile % 2 * 2 + 1]};
+        mma_bf16(sum[tile], fragment[step][i / 4], of_tile);
       }
+    }
   }
 };
 
@@ -341,8 +343,8 @@ struct output_part {
       std::uint32_t a[head_tiles][TERMS][4];
 #pragma unroll
       for (int i = 0; i < head_tiles * TERMS; ++i)
-        ldmatrix_x4(a[i / TERMS][i % TERMS],
-                    &s.weights[i % TERMS][i / TERMS * 16 + in_16][row / 4 + in_vectors * 2]);
+        ldmatrix_x4(a[i % head_tiles][i / head_tiles],
+                    &s.weights[i / head_tiles][i % head_tiles * 16 + in_16][row / 4 + in_vectors * 2]);
 #pragma unroll
       for (int c = 0; c < 4; ++c) {
         std::uint32_t b[4];
@@ -350,8 +352,8 @@ struct output_part {
         const std::uint32_t b0[2] = {b[0], b[1]}, b1[2] = {b[2], b[3]};
 #pragma unroll
         for (int i = 0; i < head_tiles * TERMS; ++i) {
-          mma_bf16(sum[i / TERMS][c * 2], a[i / TERMS][i % TERMS], b0);
-          mma_bf16(sum[i / TERMS][c * 2 + 1], a[i / TERMS][i % TERMS], b1);
+          mma_bf16(sum[i % head_tiles][c * 2], a[i % head_tiles][i / head_tiles], b0);
+          mma_bf16(sum[i % head_tiles][c * 2 + 1], a[i % head_tiles][i / head_tiles], b1);
         }
       }
     }

@@ -43,9 +43,12 @@ linear_plan plan_of(const linear_params& p) {
   l.splits = by_size < by_blocks ? by_size : by_blocks;
   l.splits = l.splits < 1 ? 1 : l.splits > max_splits ? max_splits : l.splits;
   l.segment = 2 * divided(k_tiles / 2, l.splits * l.k_warps);
-  for (l.row_tiles = 1; l.row_tiles < 8 && 8 * l.row_tiles < p.m;) l.row_tiles *= 2;
+  const int most = l.k_warps == 4 ? 4 : 8;  // what two blocks of a multiprocessor have shared memory for
+  for (l.row_tiles = 1; l.row_tiles < most && 8 * l.row_tiles < p.m;) l.row_tiles *= 2;
   const int blocks = l.column_blocks * l.splits * p.batch;
-  while (l.row_tiles > 1 && blocks * divided(p.m, 8 * l.row_tiles) < enough_blocks) l.row_tiles /= 2;
+  if (p.row_tiles > 0) l.row_tiles = p.row_tiles < most ? p.row_tiles : most;
+  while (p.row_tiles == 0 && l.row_tiles > 1 && blocks * divided(p.m, 8 * l.row_tiles) < enough_blocks)
+    l.row_tiles /= 2;
   l.passes = divided(p.m, 8 * l.row_tiles);
   return l;
 }
@@ -94,8 +97,11 @@ __device__ linear_rows rows_of(const linear_launch& a, const linear_place& at, i
 template <weight_format FORMAT, int ROW_TILES>
 struct linear_sizes {
   static constexpr int step_tiles = FORMAT == weight_format::bf16 ? 1 : 2;  // k tiles in 16 bytes a lane
-  static constexpr int chunk =
-      FORMAT == weight_format::e4m3 && ROW_TILES <= 2 ? 8 : 4;  // k tiles of x at a time
+  static constexpr int chunk = ROW_TILES == 8   ? 2
+                               : ROW_TILES == 4 ? 4
+                                                : 4 * step_tiles;  // k tiles of x at a time
+  static constexpr int phases = chunk == step_tiles ? 2 : 1;  // chunks of which a warp has the weights ahead
+  static constexpr int together = ROW_TILES < 2 ? 1 : 2;      // row tiles that are multiplied in turns
   static constexpr int steps = chunk / step_tiles;
   static constexpr int rows = ROW_TILES * 8;
   // Of shared memory: two chunks of x, [k warps][chunk][row tiles][32 lanes], and the warps' sums.
@@ -108,7 +114,7 @@ struct linear_sizes {
 
 // A chunk of x in shared memory, in the order of mma's B fragments, 16 bytes a lane: four floats that become
 // the high and the low terms of two registers. Each thread converts what it fetched itself.
-template <int CHUNK, int ROW_TILES>
+template <int CHUNK, int ROW_TILES, int TOGETHER>
 struct x_chunks {
   const linear_launch& a;
   const linear_place& at;
@@ -121,7 +127,7 @@ struct x_chunks {
     const int fragments = a.plan.k_warps * CHUNK * ROW_TILES;
     for (int i = at.warp; i < fragments; i += block_warps) {
       const int row_tile = i % ROW_TILES, k_warp = i / (CHUNK * ROW_TILES);
-      if (row_tile * 8 >= rows.count) continue;
+      if (row_tile / TOGETHER * TOGETHER * 8 >= rows.count) continue;
       const int in_segment = chunk * CHUNK + i / ROW_TILES % CHUNK;
       const int tile = (at.split * a.plan.k_warps + k_warp) * a.plan.segment + in_segment;
       f(i * 32 + at.lane, row_tile * 8 + at.lane / 4, in_segment < a.plan.segment ? tile : a.p.k);
@@ -168,12 +174,12 @@ __device__ void to_fragments(const uint4& w, std::uint32_t (&a)[2][4]) {
 template <weight_format FORMAT, int TERMS, int ROW_TILES>
 struct warp_product {
   using sizes = linear_sizes<FORMAT, ROW_TILES>;
-  static constexpr int steps = sizes::steps, step_tiles = sizes::step_tiles;
+  static constexpr int steps = sizes::steps, step_tiles = sizes::step_tiles, together = sizes::together;
 
   const uint4* weights;  // of this lane; the two tiles of a step are 32 vectors apart
   int step, end;         // next to be multiplied, of all
   int live_tiles;        // of rows
-  uint4 ahead[steps][2];
+  uint4 ahead[sizes::phases * steps][2];
   float sum[ROW_TILES][2][4];
 
   __device__ void clear() {
@@ -189,34 +195,36 @@ struct warp_product {
   }
   __device__ void load_first() {
 #pragma unroll
-    for (int s = 0; s < steps; ++s) load(s, step + s);
+    for (int s = 0; s < sizes::phases * steps; ++s) load(s, step + s);
   }
   __device__ void multiply(const std::uint32_t (&a0)[4], const std::uint32_t (&a1)[4], const uint4* x) {
 #pragma unroll
-    for (int r = 0; r < ROW_TILES; ++r) {
+    for (int r = 0; r < ROW_TILES; r += together) {
       if (r >= live_tiles) break;
-      const uint4 v = x[r * 32];
-      const std::uint32_t high[2] = {v.x, v.y}, low[2] = {v.z, v.w};
-      mma_bf16(sum[r][0], a0, high);
-      mma_bf16(sum[r][1], a1, high);
-      if (TERMS == 2) {
-        mma_bf16(sum[r][0], a0, low);
-        mma_bf16(sum[r][1], a1, low);
+      uint4 v[together];
+#pragma unroll
+      for (int i = 0; i < together; ++i) v[i] = x[(r + i) * 32];
+#pragma unroll
+      for (int i = 0; i < together * TERMS; ++i) {
+        const uint4& of = v[i % together];
+        const std::uint32_t b[2] = {i < together ? of.x : of.z, i < together ? of.y : of.w};
+        mma_bf16(sum[r + i % together][0], a0, b);
+        mma_bf16(sum[r + i % together][1], a1, b);
       }
     }
   }
-  // x: this lane's part of the warp's chunk.
-  __device__ void multiply_chunk(const uint4* x) {
+  // x: this lane's part of the warp's chunk; phase: which of those ahead it is.
+  __device__ void multiply_chunk(const uint4* x, int phase) {
 #pragma unroll
     for (int s = 0; s < steps; ++s) {
       if (step + s < end) {
         std::uint32_t a0[step_tiles][4], a1[step_tiles][4];
-        to_fragments(ahead[s][0], a0);
-        to_fragments(ahead[s][1], a1);
+        to_fragments(ahead[phase * steps + s][0], a0);
+        to_fragments(ahead[phase * steps + s][1], a1);
 #pragma unroll
         for (int t = 0; t < step_tiles; ++t)
           multiply(a0[t], a1[t], x + (s * step_tiles + t) * ROW_TILES * 32);
-        load(s, step + s + steps);
+        load(phase * steps + s, step + s + sizes::phases * steps);
       }
     }
     step += steps;
@@ -354,7 +362,7 @@ __global__ void __launch_bounds__(block_threads, 2) linear_kernel(linear_launch 
   auto* sums = reinterpret_cast<float4*>(x) + sizes::sums_at(l.k_warps);
   const int chunk_vectors = sizes::chunk_vectors(l.k_warps);
 
-  const x_chunks<sizes::chunk, ROW_TILES> chunks{a, at, rows, is_aligned(a.p)};
+  const x_chunks<sizes::chunk, ROW_TILES, sizes::together> chunks{a, at, rows, is_aligned(a.p)};
   chunks.fetch(0, x);
   warp_product<FORMAT, TERMS, ROW_TILES> product;
   const int tiles = linear_padded(a.p.k) / 16;
@@ -369,14 +377,17 @@ __global__ void __launch_bounds__(block_threads, 2) linear_kernel(linear_launch 
 
   const uint4* own = x + at.k_warp * sizes::chunk * ROW_TILES * 32 + at.lane;
   int folds = 0;
-  for (int done = 0; done < l.segment; done += sizes::chunk) {
-    const int chunk = done / sizes::chunk, buffer = chunk % 2 * chunk_vectors;
-    copy_wait<0>();
-    chunks.convert(chunk, x + buffer);
-    __syncthreads();
-    if (done + sizes::chunk < l.segment) chunks.fetch(chunk + 1, x + (chunk_vectors - buffer));
-    product.multiply_chunk(own + buffer);
-    if ((done + sizes::chunk) % fold_tiles == 0) {
+  for (int chunk = 0; chunk * sizes::chunk < l.segment;) {
+#pragma unroll
+    for (int phase = 0; phase < sizes::phases; ++phase, ++chunk) {
+      const int buffer = chunk % 2 * chunk_vectors, done = (chunk + 1) * sizes::chunk;
+      if (done - sizes::chunk >= l.segment) break;
+      copy_wait<0>();
+      chunks.convert(chunk, x + buffer);
+      __syncthreads();
+      if (done < l.segment) chunks.fetch(chunk + 1, x + (chunk_vectors - buffer));
+      product.multiply_chunk(own + buffer, phase);
+      if (done % fold_tiles != 0) continue;
       product.fold(sums, folds == 0);
       ++folds;
     }

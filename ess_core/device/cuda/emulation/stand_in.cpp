@@ -364,7 +364,7 @@ uint64_t warp_vote(Op op, uint32_t mask, uint64_t v, int* pred, const char* file
 void warp_exchange(uint32_t mask, const void* in, unsigned n, void* out, const char* file, int line) {
   WarpOp* o = arrive(Op::Exchange, mask, in, n, file, line);
   auto* d = (unsigned char*)out;
-  for (int l = 0; l < 32; ++l) for (unsigned i = 0; i < n; ++i) d[l * n + i] = (o->arrived >> l) & 1u ? (unsigned char)(o->val[l][i / 8] >> (8 * (i % 8))) : 0xff;
+  for (int l = 0; l < 32; ++l) if ((o->arrived >> l) & 1u) memcpy(d + l * n, o->val[l], n); else memset(d + l * n, 0xff, n);
   leave(o);
 }
 int block_sync(int id, int count, int pred, int kind, const char* file, int line) {

@@ -51,7 +51,7 @@ class launch_batch {
  public:
   launch_batch(const launcher& launch, std::int64_t round) : launch_(launch) {
     check("cudaDeviceSynchronize", cudaDeviceSynchronize());  // operands are there
-    constexpr std::int64_t first = 3;
+    const std::int64_t first = sized(3, 1);
     make(first);  // code is loaded
     on_.synchronize();
     const event start(event::timing::on), stop(event::timing::on);
@@ -67,17 +67,18 @@ class launch_batch {
 
   // Seconds that the batch takes: the median of some, of which all wait on the device before the first ends.
   [[nodiscard]] double time() {
-    std::array<event, 4> ends = {event(event::timing::on), event(event::timing::on), event(event::timing::on),
-                                 event(event::timing::on)};
+    std::vector<event> ends;
+    for (std::int64_t i = 0; i <= sized(3, 1); ++i) ends.emplace_back(event::timing::on);
     for (const event& end : ends) {
       run();
       end.record(on_);
     }
     ends.back().synchronize();
-    std::array<double, 3> seconds{};
-    for (std::size_t i = 0; i < seconds.size(); ++i) seconds[i] = ends[i + 1].since(ends[i]).count() * 1e-6;
+    std::vector<double> seconds;
+    for (std::size_t i = 1; i < ends.size(); ++i)
+      seconds.push_back(ends[i].since(ends[i - 1]).count() * 1e-6);
     std::ranges::sort(seconds);
-    return seconds[1];
+    return seconds[seconds.size() / 2];
   }
 
  private:

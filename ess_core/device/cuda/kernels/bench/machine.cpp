@@ -75,9 +75,9 @@ void measure_machine() {
   int l2 = 0;
   check("cudaDeviceGetAttribute", cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, 0));
   rates.l2_bytes = l2;
-  rates.products = product_rate_of(gpu.multiprocessors);
-  rates.copy = copy_rate();
   std::tie(rates.link_in, rates.link_out) = link_rates();
+  rates.copy = copy_rate();
+  rates.products = product_rate_of(gpu.multiprocessors);
   benchmark::AddCustomContext("gpu", gpu.name);
   benchmark::AddCustomContext("multiprocessors", std::to_string(gpu.multiprocessors));
   say("l2_MB", static_cast<double>(l2) * 1e-6);

@@ -97,6 +97,20 @@ __device__ inline void copy_wait() {
 
 #endif
 
+// d = a b; what was in d does not count.
+__device__ inline void mma_bf16_first(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+#ifdef ESSBENCH_CUDA_EMULATED
+  for (float& x : d) x = 0;
+  mma_bf16(d, a, b);
+#else
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
+      "{%10,%10,%10,%10};"
+      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(0.0f));
+#endif
+}
+
 // Number formats, bit for bit those of ess_core/layout.
 __device__ inline float bf16_to_float(std::uint16_t bits) {
   return __uint_as_float(std::uint32_t{bits} << 16);

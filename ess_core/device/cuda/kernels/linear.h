@@ -24,7 +24,7 @@ struct linear_params {
   int n;                                  // columns of y, rows of W
   int k;                                  // columns of x and W
   int m;                                  // rows of x and y; with `starts`, the most that an expert may have
-  int row_tiles = 0;  // of 8 rows, that a pass takes: 1, 2, 4, 8; 0 = as fills the device. Changes no bit
+  int row_tiles = 0;  // of 8 rows, that a pass takes: 1 to 8; 0 = as fills the device. Changes no bit
   const float* x;     // [m][k]; quickest if aligned to 16 bytes, as are its strides
   std::int64_t ldx;   // in elements, as all strides but that of the weights
   float* y;           // [m][n]; never x's memory
@@ -42,8 +42,8 @@ struct linear_params {
 inline constexpr std::size_t linear_counter_bytes = 65536;
 [[nodiscard]] std::size_t linear_scratch_bytes(const linear_params& params);
 
-// A sum's order depends on n, k and batch only: a row comes out the same, bit for bit, whatever m and its
-// neighbours.
+// A sum's order depends on n, k, batch and whether there are `starts`: a row comes out the same, bit for bit,
+// whatever m and its neighbours.
 cudaError_t linear(const linear_params& params, cudaStream_t stream);
 
 [[nodiscard]] kernel_work work_of(const linear_params& params);

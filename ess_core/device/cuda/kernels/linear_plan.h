@@ -8,19 +8,38 @@ namespace ess::ESS_CUDA::linear_parts {
 
 inline constexpr int block_threads = 256;
 inline constexpr int block_warps = block_threads / 32;
-inline constexpr int fold_tiles =
-    32;  // k tiles after which a warp's sums leave the tensor cores, which truncate
+inline constexpr int warp_columns = 64;
+inline constexpr int column_tiles = warp_columns / 16;  // of mma, a warp
+inline constexpr int most_row_tiles = 8;                // of 8 rows a pass
+inline constexpr int chunk_k = 32;                      // what a warp multiplies between barriers
 
-// How a product is divided. Column warps of a block work on different groups of 32 columns, its k warps on
-// different segments of k; `splits` blocks share the columns. Only `row_tiles` and `passes` depend on m.
+// Column warps of a block work on different 64 columns, its k warps on every k_warps-th chunk of k. A tile is
+// the columns of a block, a unit what a block multiplies of it between barriers. The blocks of a product
+// share its tiles x units evenly, tile by tile, wherever their parts begin and end. Only `row_tiles`,
+// `passes` and `stages` depend on m.
 struct linear_plan {
   int column_warps;
   int k_warps;
-  int column_blocks;
-  int splits;
-  int segment;    // k tiles of 16 a warp, even
-  int row_tiles;  // of 8 rows a pass: 1, 2, 4, 8
+  int tiles;
+  int units;   // a tile
+  int blocks;  // a product
+  int row_tiles;
   int passes;
+  int stages;
+
+  [[nodiscard]] __host__ __device__ int first_unit(int block) const {
+    return block * (tiles * units) / blocks;
+  }
+  [[nodiscard]] __host__ __device__ int block_of(int unit) const {
+    return ((unit + 1) * blocks - 1) / (tiles * units);
+  }
+  [[nodiscard]] __host__ __device__ bool shares_tiles() const { return tiles % blocks != 0; }
+  // Sums of a tile in a pass, four a vector.
+  [[nodiscard]] __host__ __device__ int tile_vectors() const {
+    return row_tiles * column_warps * column_tiles * 32;
+  }
+  // Of a product in a pass: block b's part of tile t is piece b + t.
+  [[nodiscard]] __host__ __device__ int pieces() const { return blocks + tiles; }
 };
 
 struct linear_launch {
@@ -28,38 +47,68 @@ struct linear_launch {
   linear_plan plan;
 };
 
-inline int divided(int a, int b) { return (a + b - 1) / b; }
+__host__ __device__ inline int divided(int a, int b) { return (a + b - 1) / b; }
 
-inline constexpr int wanted_blocks = 264;  // two on each of 132 multiprocessors
-inline constexpr int enough_blocks = 160;
-inline constexpr int max_splits = 16;
-inline constexpr int segment_at_least = 4;  // k tiles
+inline constexpr int wanted_blocks = 132;  // one on each multiprocessor
+inline constexpr int wanted_tiles = 28;    // more blocks than five to a tile are slow to add up
+// Of each expert: few may have rows, and blocks without rows are not free.
+inline constexpr int wanted_expert_tiles = 14;
+inline constexpr int units_at_least = 2;  // a block
+inline constexpr int most_stages = 4;
+inline constexpr int ring_bytes = 160 * 1024;  // what an A100 has, too
+inline constexpr int most_x_tiles = 40;        // row tiles x k warps: then two stages fit
+inline constexpr int warp_sums_bytes = block_threads * column_tiles * 16;
+
+// 16-byte vectors a lane of a chunk of 32 columns.
+[[nodiscard]] __host__ __device__ constexpr int chunk_vectors(weight_format f) {
+  return f == weight_format::bf16 ? 4 : 2;
+}
+[[nodiscard]] __host__ __device__ constexpr int stage_weights(weight_format f) {
+  return block_threads * 2 * chunk_vectors(f);
+}
+[[nodiscard]] __host__ __device__ inline int stage_vectors(weight_format f, const linear_plan& l) {
+  return stage_weights(f) + l.k_warps * 2 * l.row_tiles * 32;
+}
+
+inline int column_warps_of(const linear_params& p) {
+  for (int warps = block_warps; warps > 1; warps /= 2) {
+    const int tiles = divided(p.n, warps * warp_columns), needed = divided(p.n, warp_columns);
+    const bool enough = p.starts != nullptr ? tiles >= wanted_expert_tiles : tiles * p.batch >= wanted_tiles;
+    if (enough && 3 * tiles * warps <= 4 * needed) return warps;
+  }
+  return 1;
+}
+
+inline int blocks_of(const linear_params& p, const linear_plan& l) {
+  const auto at_least_one = [](int x) { return x < 1 ? 1 : x; };
+  const auto smaller = [](int a, int b) { return a < b ? a : b; };
+  if (p.batch == 1) return at_least_one(smaller(wanted_blocks, l.tiles * l.units / units_at_least));
+  return l.tiles * at_least_one(smaller(wanted_blocks / (l.tiles * p.batch), l.units / units_at_least));
+}
 
 inline linear_plan plan_of(const linear_params& p) {
   linear_plan l{};
-  const int k_tiles = linear_padded(p.k) / 16;
-  l.column_warps = p.n >= 1024 ? 4 : 2;
+  l.column_warps = column_warps_of(p);
   l.k_warps = block_warps / l.column_warps;
-  l.column_blocks = divided(p.n, linear_group * l.column_warps);
-  const int by_size = k_tiles / (l.k_warps * segment_at_least);
-  const int by_blocks = wanted_blocks / (l.column_blocks * p.batch);
-  l.splits = by_size < by_blocks ? by_size : by_blocks;
-  l.splits = l.splits < 1 ? 1 : l.splits > max_splits ? max_splits : l.splits;
-  l.segment = 2 * divided(k_tiles / 2, l.splits * l.k_warps);
-  const int most = l.k_warps == 4 ? 4 : 8;  // what two blocks of a multiprocessor have shared memory for
-  for (l.row_tiles = 1; l.row_tiles < most && 8 * l.row_tiles < p.m;) l.row_tiles *= 2;
-  const int blocks = l.column_blocks * l.splits * p.batch;
+  l.tiles = divided(p.n, l.column_warps * warp_columns);
+  l.units = divided(p.k, l.k_warps * chunk_k);
+  l.blocks = blocks_of(p, l);
+  const int fitting = most_x_tiles / l.k_warps;
+  const int most = fitting < most_row_tiles ? fitting : most_row_tiles;
+  const int tiles = divided(p.m, 8);
+  l.row_tiles = divided(tiles, divided(tiles, most));
   if (p.row_tiles > 0) l.row_tiles = p.row_tiles < most ? p.row_tiles : most;
-  while (p.row_tiles == 0 && l.row_tiles > 1 && blocks * divided(p.m, 8 * l.row_tiles) < enough_blocks)
-    l.row_tiles /= 2;
-  l.passes = divided(p.m, 8 * l.row_tiles);
+  l.passes = divided(tiles, l.row_tiles);
+  const int ring = ring_bytes - (l.k_warps > 1 ? warp_sums_bytes : 0);
+  const int fit = ring / (stage_vectors(p.format, l) * 16);
+  l.stages = fit < most_stages ? fit : most_stages;
   return l;
 }
 
 // What a thread is, and what its block works on.
 struct linear_place {
   int lane, warp, column_warp, k_warp;
-  int pass, column_block, split, product;
+  int pass, block, product;
 };
 
 __device__ inline linear_place place_of(const linear_plan& l) {
@@ -69,8 +118,7 @@ __device__ inline linear_place place_of(const linear_plan& l) {
   at.column_warp = at.warp % l.column_warps;
   at.k_warp = at.warp / l.column_warps;
   at.pass = blockIdx.x;
-  at.column_block = blockIdx.y / l.splits;
-  at.split = blockIdx.y % l.splits;
+  at.block = blockIdx.y;
   at.product = blockIdx.z;
   return at;
 }
@@ -80,12 +128,13 @@ struct linear_rows {
   const float* x;
   float* y;
   int count;  // none: <= 0
+  [[nodiscard]] __device__ int tiles() const { return (count + 7) / 8; }
 };
 
-__device__ inline linear_rows rows_of(const linear_launch& a, const linear_place& at, int rows_a_pass) {
+__device__ inline linear_rows rows_of(const linear_launch& a, const linear_place& at) {
   const linear_params& p = a.p;
-  const std::int64_t in_product = std::int64_t{at.pass} * rows_a_pass;
-  std::int64_t row = in_product;
+  const int rows_a_pass = a.plan.row_tiles * 8;
+  std::int64_t row = std::int64_t{at.pass} * rows_a_pass;
   int count = p.m - at.pass * rows_a_pass;
   std::int64_t x = at.product * p.x_stride, y = at.product * p.y_stride;
   if (p.starts != nullptr) {
@@ -97,22 +146,12 @@ __device__ inline linear_rows rows_of(const linear_launch& a, const linear_place
   return {p.x + x + row * p.ldx, p.y + y + row * p.ldy, count < rows_a_pass ? count : rows_a_pass};
 }
 
-template <weight_format FORMAT, int ROW_TILES>
-struct linear_sizes {
-  static constexpr int step_tiles = FORMAT == weight_format::bf16 ? 1 : 2;  // k tiles in 16 bytes a lane
-  static constexpr int chunk = ROW_TILES == 8   ? 2
-                               : ROW_TILES == 4 ? 4
-                                                : 4 * step_tiles;  // k tiles of x at a time
-  static constexpr int phases = chunk == step_tiles ? 2 : 1;  // chunks of which a warp has the weights ahead
-  static constexpr int together = ROW_TILES < 2 ? 1 : 2;      // row tiles that are multiplied in turns
-  static constexpr int steps = chunk / step_tiles;
-  static constexpr int rows = ROW_TILES * 8;
-  // Of shared memory: two chunks of x, [k warps][chunk][row tiles][32 lanes], and the warps' sums.
-  __host__ __device__ static constexpr int chunk_vectors(int k_warps) {
-    return k_warps * chunk * ROW_TILES * 32;
+// A unit of a block's part, in order.
+struct linear_cursor {
+  int tile, unit;
+  __device__ void advance(int units) {
+    if (++unit == units) unit = 0, ++tile;
   }
-  __host__ __device__ static constexpr int sums_at(int k_warps) { return 2 * chunk_vectors(k_warps); }
-  static constexpr int sum_vectors = ROW_TILES * 2 * block_threads;
 };
 
 }  // namespace ess::ESS_CUDA::linear_parts

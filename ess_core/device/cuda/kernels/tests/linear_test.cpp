@@ -4,10 +4,10 @@
 #include <cmath>
 #include <optional>
 
-#include "ess_core/device/cpu/kernels/tests/test_data.h"
-#include "ess_core/device/cuda/kernels/tests/device_memory.h"
 #include "ess_core/base/bf16.h"
 #include "ess_core/base/e4m3.h"
+#include "ess_core/device/cpu/kernels/tests/test_data.h"
+#include "ess_core/device/cuda/kernels/tests/device_memory.h"
 
 namespace ess::ESS_CUDA::test {
 namespace {
@@ -116,6 +116,7 @@ std::vector<float> product(const scene& s) {
   const device_array scales_memory(w.scales), x(rows_of(s)), y(outputs_before(s));
   const device_array starts(s.starts);
   linear_params p = params_of(s);
+  if (!s.starts.empty()) p.starts = starts.data();
   const device_array<std::uint8_t> scratch(linear_scratch_bytes(p));
   if (scratch.size() > 0) check(cudaMemset(scratch.data(), 0, linear_counter_bytes));
   p.weights = weights.data();
@@ -124,7 +125,6 @@ std::vector<float> product(const scene& s) {
   p.x = x.data();
   p.y = y.data();
   p.scratch = scratch.data();
-  if (!s.starts.empty()) p.starts = starts.data();
   check(linear(p, nullptr));
   const std::vector<float> once = y.values();
   if (s.output == linear_output::assign && s.row_tiles == 0) {  // the scratch serves again
@@ -221,8 +221,33 @@ TEST_F(cuda_linear, equals_the_reference_at_full_size) {
     expect_product({.n = 1030, .k = 1100, .m = 35, .format = format, .batch = 15, .row_tiles = 8});
   }
   expect_product({.n = 7168, .k = 16384, .m = 1, .format = weight_format::e4m3});
+  expect_product({.n = 36864, .k = 550, .m = 19});
+  expect_product({.n = 7168, .k = 1030, .m = 165});
 }
 #endif
+
+// Blocks of 512, 256 and 128 columns, whose warps share k by 1, 2 and 4.
+TEST_F(cuda_linear, wide_blocks) {
+  for (const weight_format format : {weight_format::bf16, weight_format::e4m3}) {
+    expect_product({.n = 450, .k = 300, .m = 2, .format = format, .batch = 28, .x_gap = 3});
+    expect_product({.n = 250, .k = 300, .m = 3, .format = format, .batch = 28});
+    expect_product({.n = 120, .k = 730, .m = 2, .format = format, .batch = 28, .x_gap = 2});
+  }
+  expect_product({.n = 400, .k = 20, .m = 73, .batch = 28});
+}
+
+// Blocks that end one tile of columns and begin the next.
+TEST_F(cuda_linear, blocks_share_tiles_of_columns) {
+  for (const weight_format format : {weight_format::bf16, weight_format::e4m3}) {
+    scene s{.n = 130, .k = 1100, .m = 11, .format = format};
+    expect_product(s);
+    const std::vector<float> y = product(s);
+    s.row_tiles = 1;
+    EXPECT_TRUE(cpu::test::same_bits(y, product(s)));
+    expect_product({.n = 500, .k = 1100, .m = 43, .format = format, .output = linear_output::add});
+    expect_product({.n = 190, .k = 1800, .m = 2, .format = format, .batch = 3});
+  }
+}
 
 TEST_F(cuda_linear, batches_of_products) {
   expect_product({.n = 96, .k = 64, .m = 3, .batch = 5});

@@ -86,7 +86,10 @@ void last_block_kernel(ints p) {
   p.out[64 + blockIdx.x * 32 + threadIdx.x] = 1;
   if (with_fence) __threadfence();
   __syncthreads();
-  if (threadIdx.x == 0) last = atomicAdd(&p.out[0], 1) == static_cast<int>(gridDim.x) - 1;
+  if (threadIdx.x == 0) {
+    last = atomicAdd(&p.out[0], 1) == static_cast<int>(gridDim.x) - 1;
+    if (last) p.out[0] = 0;  // for the next launch
+  }
   __syncthreads();
   if (!last) return;
   if (with_fence) __threadfence();

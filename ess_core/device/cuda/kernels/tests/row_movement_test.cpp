@@ -83,7 +83,7 @@ TEST_P(cuda_rows, gather_brings_each_miss_to_its_place_and_nothing_else) {
   const std::array<std::int32_t, seats> missed = {7, 0, 43, 1, 9};
   std::vector<std::uint8_t> records(seats * (per_seat + 1) * 8);
   const auto miss_of = [](std::int32_t seat, std::int32_t n) {
-    return row_miss{(seat * 13 + n * 7) % host_tokens, (n * 3 + seat) % (slots + staging)};
+    return row_miss{(seat * 13 + n * 7) % host_tokens, (n * 5 + seat) % (slots + staging)};
   };
   for (std::int32_t i = 0; i < seats; ++i) {
     std::uint8_t* record = records.data() + i * (per_seat + 1) * 8;

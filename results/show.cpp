@@ -170,7 +170,9 @@ bool link_is(const loaded_point& point, bool paced) {
 std::string clocks_of(const loaded_run& run) {
   std::set<std::string> all;
   for (const loaded_point& p : run.points) {
-    const std::string_view note = p.point.clock == "virtual" ? " (simulated, not measured)" : "";
+    const std::string_view note = p.point.clock == "virtual"          ? " (simulated, not measured)"
+                                  : p.point.device == "cuda_emulated" ? " (its times say nothing of a GPU)"
+                                                                      : "";
     const std::string_view link = link_is(p, true)    ? ", link paced"
                                   : link_is(p, false) ? ", link unpaced"
                                                       : "";

@@ -41,6 +41,7 @@ void assign(warmup_mode& out, const json& v) { out = parse_warmup(text_of(v)).va
 void assign(handover_mode& out, const json& v) { out = parse_handover(text_of(v)).value(); }
 void assign(eviction_policy& out, const json& v) { out = parse_policy(text_of(v)).value(); }
 void assign(key_reads_mode& out, const json& v) { out = parse_key_reads(text_of(v)).value(); }
+void assign(weights_mode& out, const json& v) { out = parse_weights(text_of(v)).value(); }
 void assign(batch_choice& out, const json& v) {
   if (v.is_number()) {
     out = v.get<int>();
@@ -128,6 +129,13 @@ std::vector<field> make_fields() {
       MEMBER(model.ep_slice)({.path = "model.ep_slice",
                               .range = {1, 256},
                               .help = "one of this many slices of the experts is held"}),
+      MEMBER(model.weights)({.path = "model.weights",
+                             .help = "values that weights have; a device that computes in f32 rounds to them",
+                             .choices = weights_names()}),
+      MEMBER(model.distinct_layers)(
+          {.path = "model.distinct_layers",
+           .help = "layers that have weights of their own; the others repeat them, which "
+                   "spares set-up and no memory; 0: all"}),
       MEMBER(cluster.nodes)({.path = "cluster.nodes", .help = "nodes; 0: of the hardware profile"}),
       MEMBER(cluster.ep)({.path = "cluster.ep", .help = "expert-parallel ranks; 0: of the hardware profile"}),
       MEMBER(cluster.imbalance)({.path = "cluster.imbalance",

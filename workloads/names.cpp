@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, 2> handover_words = {"via_device", "to_ho
 constexpr std::array<std::string_view, 6> policy_words = {"lru",   "fifo",  "random",
                                                           "clock", "sieve", "score_aware"};
 constexpr std::array<std::string_view, 2> key_reads_words = {"once_a_step", "once_a_query_token"};
+constexpr std::array<std::string_view, 2> weights_words = {"bf16", "fp8"};
 
 }  // namespace
 
@@ -39,6 +40,7 @@ words warmup_names() { return warmup_words; }
 words handover_names() { return handover_words; }
 words policy_names() { return policy_words; }
 words key_reads_names() { return key_reads_words; }
+words weights_names() { return weights_words; }
 
 std::string_view to_string(workload_kind value) { return word_of(workload_kind_words, value); }
 std::string_view to_string(system_kind value) { return word_of(system_words, value); }
@@ -47,6 +49,7 @@ std::string_view to_string(warmup_mode value) { return word_of(warmup_words, val
 std::string_view to_string(handover_mode value) { return word_of(handover_words, value); }
 std::string_view to_string(eviction_policy value) { return word_of(policy_words, value); }
 std::string_view to_string(key_reads_mode value) { return word_of(key_reads_words, value); }
+std::string_view to_string(weights_mode value) { return word_of(weights_words, value); }
 
 std::optional<workload_kind> parse_workload_kind(std::string_view text) {
   return find_word<workload_kind>(workload_kind_words, text);
@@ -68,6 +71,9 @@ std::optional<eviction_policy> parse_policy(std::string_view text) {
 }
 std::optional<key_reads_mode> parse_key_reads(std::string_view text) {
   return find_word<key_reads_mode>(key_reads_words, text);
+}
+std::optional<weights_mode> parse_weights(std::string_view text) {
+  return find_word<weights_mode>(weights_words, text);
 }
 
 }  // namespace workloads

@@ -34,6 +34,8 @@ struct settings {
     int layers = 0;    // 0: all of the preset
     int experts = 0;   // 0: all of the preset
     int ep_slice = 1;  // experts are split this many ways and one slice is held
+    weights_mode weights = weights_mode::bf16;
+    int distinct_layers = 0;  // 0: all
   } model;
 
   struct cluster_settings {

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cassert>
 
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 
 namespace ess {
 namespace {

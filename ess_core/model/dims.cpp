@@ -1,5 +1,6 @@
 #include "ess_core/model/dims.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace ess {
@@ -12,6 +13,12 @@ std::string moe_dims::fault() const {
   if (candidates >= top_k) return {};
   return "the router chooses " + std::to_string(top_k) + " experts among " + std::to_string(candidates) +
          ", those of " + std::to_string(top_groups) + " of " + std::to_string(groups) + " groups";
+}
+
+int model_dims::weights_layer(int layer) const {
+  if (distinct_layers == 0 || is_draft_layer(layer)) return layer;
+  const int first = is_moe_layer(layer) ? std::min(dense_layers, layers) : 0;
+  return first + (layer - first) % distinct_layers;
 }
 
 double model_dims::softmax_scale() const {

@@ -44,6 +44,12 @@ struct rope_dims {
   friend bool operator==(const rope_dims&, const rope_dims&) = default;
 };
 
+// What values weights have; norms and biases are f32.
+enum class weight_values : std::uint8_t {
+  bf16,
+  e4m3,  // times a power of two, one a matrix
+};
+
 struct model_dims {
   std::string name;
   int layers = 0;
@@ -64,6 +70,10 @@ struct model_dims {
   int vocabulary = 0;
   moe_dims moe;
   rope_dims rotary;
+  weight_values weights = weight_values::bf16;
+  // Layers of a kind repeat the weights of the first so many, which spares set-up and no memory; 0: each has
+  // its own.
+  int distinct_layers = 0;
 
   friend bool operator==(const model_dims&, const model_dims&) = default;
 
@@ -75,6 +85,9 @@ struct model_dims {
   [[nodiscard]] bool has_moe_layers() const { return is_moe_layer(layers - 1); }
   // Feed-forwards that a token passes in a mixture-of-experts layer: its routed ones, and the shared one.
   [[nodiscard]] int experts_per_token() const { return moe.top_k + (moe.shared_experts > 0 ? 1 : 0); }
+  // The layer that has the same weights.
+  [[nodiscard]] int weights_layer(int layer) const;
+  [[nodiscard]] int bytes_per_weight() const { return weights == weight_values::e4m3 ? 1 : 2; }
   [[nodiscard]] int shared_width() const { return moe.shared_experts * moe.width; }
 
   // One packed latent: kv_lora e4m3, one f32 scale per 128 of them, rope bf16. 656 for 512 + 64.

@@ -1,8 +1,11 @@
 #include "ess_core/model/weights.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ess_core/base/bf16.h"
+#include "ess_core/base/e4m3.h"
+#include "ess_core/base/parallel.h"
 #include "ess_core/base/random.h"
 
 namespace ess {
@@ -35,22 +38,37 @@ float gain_of(weight_kind kind) {
 }
 
 // Scales the four blocks of hidden columns; a factor of 2 keeps the variance, since each block is a quarter.
-void apply_mix(const query_mix& mix, matrix_shape shape, std::span<float> out) {
-  const std::int64_t block = (shape.columns + hidden_parts - 1) / hidden_parts;
-  for (std::int64_t i = 0; i < shape.size(); ++i) {
-    const auto part = static_cast<std::size_t>(i % shape.columns / block);
-    out[static_cast<std::size_t>(i)] *= 2.0f * mix.amplitude[part];
+// `out`: whole rows.
+void apply_mix(const query_mix& mix, std::int64_t columns, std::span<float> out) {
+  const std::int64_t block = (columns + hidden_parts - 1) / hidden_parts;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto part = static_cast<std::size_t>(static_cast<std::int64_t>(i) % columns / block);
+    out[i] *= 2.0f * mix.amplitude[part];
   }
 }
 
 // Both inputs go through, half of the variance each: the blocks of the hidden state stay what they are.
-void add_both_inputs(matrix_shape shape, std::span<float> out) {
+void add_both_inputs(matrix_shape shape, std::int64_t first_row, std::span<float> out) {
   constexpr float half = 0.70710678f;
-  for (std::int64_t row = 0; row < shape.rows; ++row) {
-    for (const std::int64_t column : {row, shape.rows + row}) {
-      out[static_cast<std::size_t>(row * shape.columns + column)] += half;
-    }
+  for (std::int64_t row = first_row; (row - first_row) * shape.columns < std::ssize(out); ++row) {
+    for (const std::int64_t column : {row, shape.rows + row})
+      out[static_cast<std::size_t>((row - first_row) * shape.columns + column)] += half;
   }
+}
+
+// The largest that a weight can be before it is rounded, and so the power of two that it is stored times.
+float e4m3_unit(float largest) { return std::exp2(std::ceil(std::log2(largest / 448.0f))); }
+
+void round_weights(weight_values to, float largest, std::span<float> out) {
+  const float unit = e4m3_unit(largest);
+  for (float& w : out)
+    w = to == weight_values::bf16 ? round_to_bf16(w) : e4m3_to_float(float_to_e4m3(w / unit)) * unit;
+}
+
+// What no weight of a kind exceeds: values before scaling are below sqrt(3), a mix at most doubles, and
+// draft_in adds to one of a row.
+float largest_of(weight_kind kind, float scale) {
+  return 2.0f * 1.7320508f * scale + (kind == weight_kind::draft_in ? 0.70710678f : 0.0f);
 }
 
 void fill_norm(std::int64_t dims, std::span<float> out) {
@@ -130,28 +148,39 @@ int matrices_of(const model_dims& m, std::int32_t layer, weight_kind kind) {
   }
 }
 
-void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer, weight_kind kind,
+void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t of_layer, weight_kind kind,
                   std::span<float> out, std::int32_t expert) {
+  const std::int32_t layer = model.weights_layer(of_layer);
   const matrix_shape shape = shape_of(model, kind);
   const auto stream = static_cast<std::uint32_t>(layer) * 64 + static_cast<std::uint32_t>(kind);
   const auto first_block = static_cast<std::uint64_t>(expert) * blocks_apart;
-  counter_rng(seed, purpose::weights, stream).fill_unit_variance(out, first_block);
-  if (kind == weight_kind::index_k_norm) return fill_norm(model.index_dim, out);
-  if (kind == weight_kind::router_bias) {
+  const counter_rng rng(seed, purpose::weights, stream);
+  if (kind == weight_kind::index_k_norm || kind == weight_kind::router_bias) {
+    rng.fill_unit_variance(out, first_block);
+    if (kind == weight_kind::index_k_norm) return fill_norm(model.index_dim, out);
     for (float& bias : out) bias *= router_bias_deviation;
     return;
   }
   const std::int64_t inputs = kind == weight_kind::k_up ? model.nope : shape.columns;
   const float scale = gain_of(kind) / std::sqrt(static_cast<float>(inputs));
-  for (float& w : out) w *= scale;
-  if (kind == weight_kind::q_a || kind == weight_kind::index_head_weight) {
-    apply_mix(mix_of_layer(layer), shape, out);
-  } else if (kind == weight_kind::index_k || kind == weight_kind::kv_a) {
-    apply_mix(key_mix, shape, out);
-  } else if (kind == weight_kind::draft_in) {
-    add_both_inputs(shape, out);
-  }
-  for (float& w : out) w = round_to_bf16(w);
+  constexpr std::int64_t rows_at_once = 64;  // a random block makes 8 values: parts begin with whole ones
+  const std::int64_t parts = (shape.rows + rows_at_once - 1) / rows_at_once;
+  for_each_parallel(static_cast<std::size_t>(parts), shape.size() < 1'000'000 ? 1 : 0, [&](std::size_t i) {
+    const std::int64_t row = static_cast<std::int64_t>(i) * rows_at_once;
+    const std::int64_t rows = std::min(rows_at_once, shape.rows - row);
+    const std::span<float> part = out.subspan(static_cast<std::size_t>(row * shape.columns),
+                                              static_cast<std::size_t>(rows * shape.columns));
+    rng.fill_unit_variance(part, first_block + static_cast<std::uint64_t>(row * shape.columns / 8));
+    for (float& w : part) w *= scale;
+    if (kind == weight_kind::q_a || kind == weight_kind::index_head_weight) {
+      apply_mix(mix_of_layer(layer), shape.columns, part);
+    } else if (kind == weight_kind::index_k || kind == weight_kind::kv_a) {
+      apply_mix(key_mix, shape.columns, part);
+    } else if (kind == weight_kind::draft_in) {
+      add_both_inputs(shape, row, part);
+    }
+    round_weights(model.weights, largest_of(kind, scale), part);
+  });
 }
 
 std::vector<float> make_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer,

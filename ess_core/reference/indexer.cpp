@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/layout/hadamard.h"
 #include "ess_core/layout/index_key.h"
 #include "ess_core/layout/rope.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/layout/latent_row.h"
 #include "ess_core/layout/scale.h"
 

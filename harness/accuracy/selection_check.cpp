@@ -3,7 +3,7 @@
 #include <functional>
 #include <set>
 
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/layout/index_key.h"
 #include "ess_core/reference/indexer.h"
 #include "harness/accuracy/checks.h"

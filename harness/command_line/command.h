@@ -43,6 +43,7 @@ void add_timeline(CLI::App& app, action& chosen);
 void add_trace(CLI::App& app, action& chosen);
 void add_validate_sim(CLI::App& app, action& chosen);
 void add_bench_table(CLI::App& app, action& chosen);
+void add_calibrate(CLI::App& app, action& chosen);
 
 // The command line as it was typed, for the record and for hints.
 void remember_command_line(int argc, char** argv);

@@ -31,6 +31,7 @@ exit_code run(int argc, char** argv) {
   harness::add_trace(app, chosen);
   harness::add_validate_sim(app, chosen);
   harness::add_bench_table(app, chosen);
+  harness::add_calibrate(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

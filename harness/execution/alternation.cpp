@@ -1,18 +1,25 @@
 #include "harness/execution/alternation.h"
 
-#include <numeric>
+#include <algorithm>
 
 namespace harness {
 namespace {
 
 constexpr std::string_view weights = "weights";
 
-std::int64_t bytes_of(const planned_point& plan, bool with_weights) {
-  return std::accumulate(plan.memory.begin(), plan.memory.end(), std::int64_t{0},
-                         [&](std::int64_t sum, const ess::memory_item& item) {
-                           return item.what == weights && !with_weights ? sum : sum + item.bytes.value;
-                         });
-}
+// What points that are set up at the same time take of the machine's memory, and of a GPU's if they have one.
+struct memory_taken {
+  std::int64_t machine = 0;
+  std::int64_t gpu = 0;
+
+  void add(const planned_point& plan, bool with_weights) {
+    const bool on_gpu = plan.family == device_family::cuda;
+    for (const ess::memory_item& item : plan.memory) {
+      if (item.what == weights && !with_weights) continue;
+      (on_gpu && item.tier == ess::memory_tier::device ? gpu : machine) += item.bytes.value;
+    }
+  }
+};
 
 // What a virtual clock says does not depend on what else the machine does.
 bool may_alternate(const planned_point& plan) {
@@ -22,7 +29,7 @@ bool may_alternate(const planned_point& plan) {
 }  // namespace
 
 std::size_t points_together(std::span<const planned_point* const> points, ess::byte_count memory) {
-  std::int64_t used = 0;
+  memory_taken used;
   std::size_t count = 0;
   const planned_point* before = nullptr;
   for (const planned_point* plan : points) {
@@ -30,10 +37,11 @@ std::size_t points_together(std::span<const planned_point* const> points, ess::b
     if (plan->verdict == plan_verdict::ok) {
       const bool new_weights = before == nullptr || before->model != plan->model ||
                                before->point.requested.seed != plan->point.requested.seed;
-      used += bytes_of(*plan, new_weights);
+      used.add(*plan, new_weights);
       before = plan;
     }
-    if (used > memory.value) break;
+    if (used.machine > memory.value || (plan->gpu_memory.value > 0 && used.gpu > plan->gpu_memory.value))
+      break;
     ++count;
   }
   return std::max<std::size_t>(count, 1);

@@ -10,8 +10,8 @@
 namespace harness {
 
 // How many of `points`, from the first on, are to be measured together: fixed points that fit into `memory`
-// at once, weights of one model counted once; else 1. Points that will not run at all do not count. `points`
-// must not be empty.
+// at once, and into their GPU, weights of one model counted once; else 1. Points that will not run at all do
+// not count. `points` must not be empty.
 [[nodiscard]] std::size_t points_together(std::span<const planned_point* const> points,
                                           ess::byte_count memory);
 

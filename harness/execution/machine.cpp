@@ -1,5 +1,7 @@
 #include "harness/execution/machine.h"
 
+#include <algorithm>
+
 #include "ess_core/device/cpu/cpu_device.h"
 #include "harness/accuracy/matrix_cache.h"
 #include "harness/accuracy/reference_runs.h"
@@ -54,10 +56,11 @@ std::unique_ptr<ess::device> machine::make_cuda(const planned_point& plan,
                                                 const ess::memory_budgets& budgets) const {
   const workloads::settings& s = plan.point.requested;
   // Served batches change their size all the time: a graph for each would cost more than it saves.
-  ess::cuda_device_options options{.device_budget = budgets.device,
-                                   .host_budget = budgets.host,
-                                   .graphs = s.kind == workloads::workload_kind::fixed,
-                                   .profiled_runs = s.measure.warmup_steps};
+  ess::cuda_device_options options{
+      .device_budget = budgets.device,
+      .host_budget = budgets.host,
+      .graphs = s.kind == workloads::workload_kind::fixed,
+      .profiled_runs = std::min(s.measure.warmup_steps, std::max(1, s.measure.warmup_steps - 1))};
 #ifdef ESSBENCH_CUDA
   if (plan.family == device_family::cuda) {
     options.weights = cuda_weights_;

@@ -77,18 +77,10 @@ class workload_run {
       }
     }
     if (outcome_.run_id.empty()) {
-      const results::environment machine_now = options_.on.is_simulated() ? describe_simulation(options_.on)
-                                               : options_.on.gpu() != nullptr ? describe_gpu(options_.on)
-                                                                              : describe_machine();
-      const auto& build = machine_now.at("build");
-      outcome_.run_id = store_.begin_run(
-          {.started_at = now(),
-           .command_line = options_.command_line,
-           .workload_name = workload_.name,
-           .essbench_version = build.value("version", ""),
-           .git_revision = build.value("git_revision", ""),
-           .git_dirty = build.at("git_dirty").is_boolean() && build.at("git_dirty").get<bool>()},
-          machine_now, {workload_.name, workload_.hash, workload_.resolved_json});
+      const results::environment machine_now = describe(options_.on);
+      outcome_.run_id =
+          store_.begin_run(run_record_of(workload_.name, options_.command_line, machine_now), machine_now,
+                           {workload_.name, workload_.hash, workload_.resolved_json});
     }
     for (const planned_point& plan : plans_) store_.register_point(outcome_.run_id, record_of(plan));
   }
@@ -326,6 +318,22 @@ results::environment describe_simulation(const target& on) {
   results::environment out = capture_environment();
   out["simulated"] = {{"profile", on.profile().hardware.name}, {"sha256", on.profile().sha256}};
   return out;
+}
+
+results::environment describe(const target& on) {
+  if (on.is_simulated()) return describe_simulation(on);
+  return on.gpu() != nullptr ? describe_gpu(on) : describe_machine();
+}
+
+results::run_record run_record_of(std::string_view workload, const std::string& command_line,
+                                  const results::environment& machine_now) {
+  const auto& build = machine_now.at("build");
+  return {.started_at = now(),
+          .command_line = command_line,
+          .workload_name = std::string(workload),
+          .essbench_version = build.value("version", ""),
+          .git_revision = build.value("git_revision", ""),
+          .git_dirty = build.at("git_dirty").is_boolean() && build.at("git_dirty").get<bool>()};
 }
 
 run_outcome run_workload(const workloads::workload& workload, results::store& store,

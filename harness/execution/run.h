@@ -34,6 +34,12 @@ struct run_outcome {
 [[nodiscard]] run_outcome run_workload(const workloads::workload& workload, results::store& store,
                                        const run_options& options);
 
+// What the record of a run on `on` says: see below.
+[[nodiscard]] results::environment describe(const target& on);
+// Everything of a run's record but its id; it begins now.
+[[nodiscard]] results::run_record run_record_of(std::string_view workload, const std::string& command_line,
+                                                const results::environment& machine_now);
+
 // What the record of a run says of this machine: capture_environment, and the GEMM kernel with its rate.
 [[nodiscard]] results::environment describe_machine();
 // What it says of a GPU, or of its stand-in.

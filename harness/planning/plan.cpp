@@ -33,15 +33,18 @@ ess::model_dims model_of(const settings& s) {
   if (s.model.layers > 0) model.layers = std::min(s.model.layers, model.layers);
   model.dense_layers = std::min(model.dense_layers, model.layers);
   if (s.model.experts > 0 && model.moe.experts > 0) model.moe.experts = s.model.experts;
+  model.weights =
+      s.model.weights == workloads::weights_mode::fp8 ? ess::weight_values::e4m3 : ess::weight_values::bf16;
+  model.distinct_layers = s.model.distinct_layers;
   if (s.model.ep_slice > 1 && model.moe.experts > 0) model.moe = slice_of(model.moe, s.model.ep_slice);
   return s.mtp > 1 ? ess::with_draft_layers(model) : model;
 }
 
-// The CPU device computes in f32, the CUDA device in bf16; what serves a model holds fp8.
+// The CPU device holds f32, the CUDA device what the weights are; what serves a model holds fp8.
 ess::byte_count weight_bytes(const settings& s, const planned_point& plan) {
   if (plan.simulated != nullptr) return served_weight_bytes(plan.model, plan.simulated->cluster.expert_ranks);
   if (s.cluster.ep > 0) return served_weight_bytes(plan.model, s.cluster.ep);
-  return {plan.model.parameters() * (is_cuda(plan.family) ? 2 : 4)};
+  return {plan.model.parameters() * (is_cuda(plan.family) ? plan.model.bytes_per_weight() : 4)};
 }
 
 // A GPU has no more memory than it has, whatever a workload asks for. Without a budget a simulated one is

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "ess_core/device/device.h"
+#include "ess_core/device/transfer_probe.h"
 
 namespace ess {
 
@@ -25,5 +26,6 @@ struct cpu_device_options {
 [[nodiscard]] int default_compute_threads();
 [[nodiscard]] std::shared_ptr<cpu::weights_cache> make_cpu_weights_cache();
 [[nodiscard]] std::unique_ptr<device> make_cpu_device(const cpu_device_options& options);
+[[nodiscard]] std::unique_ptr<transfer_probe> make_cpu_probe();
 
 }  // namespace ess

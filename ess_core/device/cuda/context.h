@@ -1,6 +1,7 @@
 // What the operations of the CUDA device work on. Addresses are the device's unless they say otherwise.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
@@ -15,6 +16,12 @@
 namespace ess::ESS_CUDA {
 
 inline constexpr std::size_t buffer_count = static_cast<std::size_t>(buffer_id::expert_output) + 1;
+
+// Of a kernel that moves rows over the link: enough to have the bytes on their way that fill it, and few enough to
+// leave the GPU to the kernels beside it (docs/kernels.md).
+[[nodiscard]] constexpr std::int32_t gather_blocks(int multiprocessors) {
+  return std::max(1, std::min(16, multiprocessors / 4));
+}
 
 struct context {
   memory_layout layout;
@@ -90,9 +97,7 @@ struct context {
   [[nodiscard]] std::uint8_t* latent_new_of(std::int32_t layer) const {
     return at<std::uint8_t>(buffer_id::latent_new, layer * lanes() * row_bytes());
   }
-  // Blocks of a kernel that moves rows over the link: enough to have the bytes on their way that fill it, and
-  // few enough to leave the GPU to the kernels beside it (docs/kernels.md).
-  [[nodiscard]] std::int32_t gather_blocks() const { return std::max(1, std::min(16, multiprocessors / 4)); }
+  [[nodiscard]] std::int32_t gather_blocks() const { return ESS_CUDA::gather_blocks(multiprocessors); }
 };
 
 // Each launches one operation on `on`. By file: projections.cpp, experts.cpp, selection.cpp, movement.cpp.

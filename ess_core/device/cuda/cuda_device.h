@@ -8,6 +8,7 @@
 #include <string>
 
 #include "ess_core/device/device.h"
+#include "ess_core/device/transfer_probe.h"
 
 namespace ess {
 
@@ -40,6 +41,7 @@ struct cuda_gpu {
   [[nodiscard]] std::shared_ptr<void> make_weights_cache();                              \
   /* Throws unsupported where there is no such GPU. */                                   \
   [[nodiscard]] std::unique_ptr<device> make_device(const cuda_device_options& options); \
+  [[nodiscard]] std::unique_ptr<transfer_probe> make_probe(int ordinal);                 \
   }
 ESS_DECLARE_CUDA_DEVICE(cuda)
 ESS_DECLARE_CUDA_DEVICE(cuda_emulated)

@@ -11,6 +11,7 @@ namespace {
 linear_params of(const context& c, const packed_weights& w, int rows, rows_in x, rows_out y) {
   return {.weights = reinterpret_cast<const std::uint8_t*>(w.bytes.data()),
           .format = w.format,
+          .scale = w.scale,
           .n = w.n,
           .k = w.k,
           .m = rows,

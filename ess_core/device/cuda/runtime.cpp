@@ -126,6 +126,7 @@ void graph::end(const stream& on) {
   detail::log_failure("cudaGraphDestroy", cudaGraphDestroy(captured));
   check("cudaGraphInstantiate", made);
   handle_.reset(ready);
+  check("cudaGraphUpload", cudaGraphUpload(ready, on.get()));  // so that the first launch is like all others
 }
 
 void graph::launch(const stream& on) const {

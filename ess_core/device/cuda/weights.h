@@ -14,6 +14,7 @@ namespace ess::ESS_CUDA {
 struct packed_weights {
   device_memory bytes;
   weight_format format = weight_format::bf16;
+  float scale = 1;
   int n = 0, k = 0, count = 0;
   std::int64_t stride = 0;  // bytes from one matrix to the next
 };

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/model/presets.h"
 
 namespace ess {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 
 namespace ess {
 namespace {

@@ -11,7 +11,7 @@
 #include <numeric>
 
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/reference/golden/manifest.h"
 
 namespace ess::golden {

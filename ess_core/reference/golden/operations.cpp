@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/layout/index_key.h"
 #include "ess_core/layout/latent_row.h"
 #include "ess_core/layout/rope.h"

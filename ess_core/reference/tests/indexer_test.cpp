@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/layout/index_key.h"
 
 namespace ess::reference {

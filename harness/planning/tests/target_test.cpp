@@ -33,6 +33,61 @@ TEST(target, is_the_cpu_or_a_profile) {
   EXPECT_EQ(target::parse("gpu").error().file, "--device");
 }
 
+TEST(target, a_gpu_is_what_is_found_and_limits_what_fits) {
+  const target stand_in = target::parse("cuda_emulated").value();
+  EXPECT_EQ(stand_in.family(), device_family::cuda_emulated);
+  EXPECT_EQ(clock_of(stand_in.family()), ess::clock_kind::wall);
+  ASSERT_NE(stand_in.gpu(), nullptr);
+  EXPECT_LT(stand_in.usable_gpu_memory(), stand_in.gpu()->memory);
+  workloads::settings s = settings_of();
+  s.model.preset = "mini";
+  s.device_budget_bytes = 0;  // of a CPU: as much as it likes
+  const planned_point plan = plan_point({.requested = s}, stand_in);
+  EXPECT_EQ(plan.budgets.device, stand_in.usable_gpu_memory());
+  EXPECT_LE(total(plan.memory, ess::memory_tier::device), plan.budgets.device);
+  EXPECT_GT(plan.batch, 0);
+  EXPECT_EQ(target().usable_gpu_memory().value, 0);
+}
+
+// Where there is a GPU it is found; where not, the error says what to do.
+TEST(target, cuda_is_there_or_says_why_not) {
+  const auto on = target::parse("cuda");
+  if (on) {
+    EXPECT_EQ(clock_of(on->family()), ess::clock_kind::cuda_event);
+    EXPECT_GT(on->gpu()->multiprocessors, 0);
+  } else {
+    EXPECT_THAT(on.error().hint, testing::HasSubstr("cuda_emulated"));
+  }
+}
+
+TEST(target, a_cuda_device_holds_weights_in_their_format_and_a_slice_of_the_experts) {
+  const target on = target::parse("cuda_emulated").value();
+  workloads::settings s = settings_of();
+  s.model.ep_slice = 32;
+  s.batch = 1;
+  const auto weights_of = [&](workloads::weights_mode mode) {
+    s.model.weights = mode;
+    const planned_point plan = plan_point({.requested = s}, on);
+    EXPECT_EQ(plan.model.moe.experts, 8);
+    EXPECT_EQ(plan.model.moe.fault(), "");
+    return plan.memory.front().bytes.value;
+  };
+  EXPECT_EQ(weights_of(workloads::weights_mode::bf16), 2 * weights_of(workloads::weights_mode::fp8));
+  s.model.ep_slice = 64;  // four experts: fewer than a token chooses
+  EXPECT_EQ(plan_point({.requested = s}, on).verdict, plan_verdict::unsupported);
+}
+
+TEST(target, policies_without_a_kernel_are_unsupported_on_cuda_only) {
+  workloads::settings s = settings_of(workloads::system_kind::ess);
+  s.model.preset = "tiny";
+  s.batch = 1;
+  s.context_tokens = 512;
+  s.policy = workloads::eviction_policy::sieve;
+  EXPECT_EQ(plan_point({.requested = s}, target::parse("cuda_emulated").value()).verdict,
+            plan_verdict::unsupported);
+  EXPECT_EQ(plan_point({.requested = s}).verdict, plan_verdict::ok);
+}
+
 TEST(target, a_cluster_is_that_of_the_profile_unless_settings_name_one) {
   const target on = h200();
   workloads::settings s = settings_of();

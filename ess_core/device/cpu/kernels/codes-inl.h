@@ -13,7 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ess::cpu::HWY_NAMESPACE {

@@ -202,6 +202,13 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* e, cudaGraph_t which, unsigned
   });
 }
 
+// There is nothing to bring anywhere.
+cudaError_t cudaGraphUpload(cudaGraphExec_t which, cudaStream_t on) {
+  return answer(call::graph, capture_rule::allowed, [&] {
+    const bool known = find(all().executables, which) != nullptr && find_stream(on) != nullptr;
+    return known ? cudaSuccess : cudaErrorInvalidValue;
+  });
+}
 cudaError_t cudaGraphLaunch(cudaGraphExec_t which, cudaStream_t on) {
   return answer(call::launch, capture_rule::allowed, [&] {
     const auto g = find(all().executables, which);

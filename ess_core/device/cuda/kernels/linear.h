@@ -24,9 +24,10 @@ struct linear_params {
   int n;                                  // columns of y, rows of W
   int k;                                  // columns of x and W
   int m;                                  // rows of x and y; with `starts`, the most that an expert may have
-  const float* x;                         // [m][k]; quickest if aligned to 16 bytes, as are its strides
-  std::int64_t ldx;                       // in elements, as all strides but that of the weights
-  float* y;                               // [m][n]; never x's memory
+  int row_tiles = 0;  // of 8 rows, that a pass takes: 1, 2, 4, 8; 0 = as fills the device. Changes no bit
+  const float* x;     // [m][k]; quickest if aligned to 16 bytes, as are its strides
+  std::int64_t ldx;   // in elements, as all strides but that of the weights
+  float* y;           // [m][n]; never x's memory
   std::int64_t ldy;
   int batch = 1;
   std::int64_t weights_stride = 0;       // bytes, multiple of 16

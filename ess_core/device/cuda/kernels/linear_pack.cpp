@@ -3,7 +3,7 @@
 #include <cassert>
 
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/layout/scale.h"
 
 namespace ess::ESS_CUDA {

@@ -7,7 +7,7 @@
 #include "ess_core/device/cpu/kernels/tests/test_data.h"
 #include "ess_core/device/cuda/kernels/tests/device_memory.h"
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 
 namespace ess::ESS_CUDA::test {
 namespace {
@@ -22,6 +22,7 @@ struct scene {
   precision terms = precision::f32_like;
   linear_output output = linear_output::assign;
   int batch = 1;
+  int row_tiles = 0;
   int x_gap = 0, y_gap = 0;          // elements between rows
   std::vector<std::int32_t> starts;  // of experts
   int first_row = 0;                 // of the random rows of x, so that other m see the same
@@ -42,10 +43,14 @@ struct scene {
 // Exact in the format, with every code of e4m3 but the NaNs.
 std::vector<float> weights_of(const scene& s, int product) {
   const auto size = static_cast<std::size_t>(s.n) * static_cast<std::size_t>(s.k);
-  std::vector<float> weights = random_floats(size, 100 + static_cast<std::uint32_t>(product));
-  for (float& w : weights) w = round_to_bf16(w);
-  if (s.format == weight_format::bf16) return weights;
-  const auto codes = cpu::test::random_codes(size, 100 + static_cast<std::uint32_t>(product));
+  const std::uint32_t stream = 100 + static_cast<std::uint32_t>(product);
+  if (s.format == weight_format::bf16) {
+    std::vector<float> weights = random_floats(size, stream);
+    for (float& w : weights) w = round_to_bf16(w);
+    return weights;
+  }
+  const auto codes = cpu::test::random_codes(size, stream);
+  std::vector<float> weights(size);
   for (std::size_t i = 0; i < size; ++i) weights[i] = e4m3_to_float(codes[i]) * 0x1p-10f;
   weights[0] = 448 * 0x1p-10f;
   return weights;
@@ -94,6 +99,7 @@ linear_params params_of(const scene& s) {
           .n = s.n,
           .k = s.k,
           .m = s.m,
+          .row_tiles = s.row_tiles,
           .x = nullptr,
           .ldx = static_cast<std::int64_t>(s.ldx()),
           .y = nullptr,
@@ -121,7 +127,7 @@ std::vector<float> product(const scene& s) {
   if (!s.starts.empty()) p.starts = starts.data();
   check(linear(p, nullptr));
   const std::vector<float> once = y.values();
-  if (s.output == linear_output::assign) {  // the scratch serves again
+  if (s.output == linear_output::assign && s.row_tiles == 0) {  // the scratch serves again
     check(linear(p, nullptr));
     EXPECT_TRUE(cpu::test::same_bits(once, y.values()));
   }
@@ -170,11 +176,17 @@ TEST_F(cuda_linear, equals_the_reference) {
     }
 }
 
-// More rows than one pass takes, and more blocks than share a sum.
-TEST_F(cuda_linear, equals_the_reference_with_many_columns) {
+TEST_F(cuda_linear, equals_the_reference_with_many_rows_a_pass) {
   for (const weight_format format : {weight_format::bf16, weight_format::e4m3})
-    for (const int m : {3, 11, 29, 67})
-      expect_product({.n = 1050, .k = 64, .m = m, .format = format, .output = linear_output::add});
+    for (const int row_tiles : {2, 4, 8})
+      for (const int m : {5 * row_tiles, 8 * row_tiles + 3})
+        for (const int n : {40, 1030})
+          expect_product({.n = n,
+                          .k = n == 40 ? 416 : 96,
+                          .m = m,
+                          .format = format,
+                          .output = linear_output::add,
+                          .row_tiles = row_tiles});
 }
 
 TEST_F(cuda_linear, odd_sizes_and_strides) {
@@ -186,12 +198,31 @@ TEST_F(cuda_linear, odd_sizes_and_strides) {
     }
 }
 
-// Long enough for several foldings.
 TEST_F(cuda_linear, long_sums_keep_their_precision) {
   expect_product({.n = 20, .k = 7168, .m = 3});
   expect_product({.n = 2, .k = 16384, .m = 2, .format = weight_format::e4m3});
-  expect_product({.n = 1030, .k = 1100, .m = 2, .batch = 3});
 }
+
+// Of many products each sum is made by one block.
+TEST_F(cuda_linear, sums_of_one_block_keep_their_precision) {
+  scene s{.n = 2, .k = 2100, .m = 1, .batch = 133, .row_tiles = 1};
+  expect_product(s);
+  const std::vector<float> y = product(s);
+  s.row_tiles = 4;
+  EXPECT_TRUE(cpu::test::same_bits(y, product(s)));
+}
+
+#ifndef ESSBENCH_CUDA_EMULATED
+TEST_F(cuda_linear, equals_the_reference_at_full_size) {
+  for (const weight_format format : {weight_format::bf16, weight_format::e4m3}) {
+    expect_product({.n = 1536, .k = 7168, .m = 35, .format = format});
+    expect_product({.n = 576, .k = 7168, .m = 65, .format = format});
+    expect_product({.n = 24576, .k = 1536, .m = 5, .format = format});
+    expect_product({.n = 1030, .k = 1100, .m = 35, .format = format, .batch = 15, .row_tiles = 8});
+  }
+  expect_product({.n = 7168, .k = 16384, .m = 1, .format = weight_format::e4m3});
+}
+#endif
 
 TEST_F(cuda_linear, batches_of_products) {
   expect_product({.n = 96, .k = 64, .m = 3, .batch = 5});
@@ -203,29 +234,43 @@ TEST_F(cuda_linear, experts_take_their_rows) {
   for (const weight_format format : {weight_format::bf16, weight_format::e4m3}) {
     expect_product({.n = 70, .k = 96, .m = 40, .format = format, .batch = 5, .starts = {0, 0, 9, 9, 40, 41}});
     expect_product({.n = 70, .k = 256, .m = 100, .format = format, .batch = 3, .starts = {0, 80, 80, 81}});
+    expect_product({.n = 1030,
+                    .k = 64,
+                    .m = 40,
+                    .format = format,
+                    .batch = 3,
+                    .row_tiles = 8,
+                    .starts = {0, 33, 33, 40}});
   }
 }
 
-std::vector<float> row_of(const std::vector<float>& y, const scene& s, std::size_t row) {
-  const auto first = y.begin() + static_cast<std::ptrdiff_t>(row * s.ldy());
+std::vector<float> row_of(const std::vector<float>& y, const scene& s, int row) {
+  const auto first = y.begin() + row * static_cast<std::ptrdiff_t>(s.ldy());
   return {first, first + s.n};
 }
 
 TEST_F(cuda_linear, a_row_does_not_depend_on_its_neighbours) {
+  for (const weight_format format : {weight_format::bf16, weight_format::e4m3}) {
+    const scene all{.n = 40, .k = 700, .m = 20, .format = format};
+    const std::vector<float> y = product(all);
+    for (const int m : {1, 9})
+      for (const int first : {1, 20 - m}) {
+        const scene some{.n = 40, .k = 700, .m = m, .format = format, .x_gap = m % 5, .first_row = first};
+        const std::vector<float> part = product(some);
+        for (int row = 0; row < m; ++row)
+          ASSERT_TRUE(cpu::test::same_bits(row_of(y, all, row + first), row_of(part, some, row)))
+              << m << ", " << row;
+      }
+  }
+}
+
+TEST_F(cuda_linear, a_row_does_not_depend_on_how_many_a_pass_takes) {
   for (const weight_format format : {weight_format::bf16, weight_format::e4m3})
     for (const int n : {40, 1030}) {
-      const int k = n > 100 ? 260 : 700;
-      const scene all{.n = n, .k = k, .m = 66, .format = format};
-      const std::vector<float> y = product(all);
-      for (const int m : {1, 12, 30, 64})
-        for (const int first : {1, 66 - m}) {
-          const scene some{.n = n, .k = k, .m = m, .format = format, .x_gap = m % 5, .first_row = first};
-          const std::vector<float> part = product(some);
-          for (std::size_t row = 0; row < static_cast<std::size_t>(m); ++row)
-            ASSERT_TRUE(cpu::test::same_bits(row_of(y, all, row + static_cast<std::size_t>(first)),
-                                             row_of(part, some, row)))
-                << n << ", " << m << ", row " << row;
-        }
+      scene s{.n = n, .k = n == 40 ? 700 : 200, .m = 27, .format = format, .row_tiles = 1};
+      const std::vector<float> y = product(s);
+      for (s.row_tiles = 2; s.row_tiles <= 8; s.row_tiles *= 2)
+        EXPECT_TRUE(cpu::test::same_bits(y, product(s))) << n << ", " << s.row_tiles;
     }
 }
 
@@ -235,7 +280,7 @@ TEST_F(cuda_linear, an_experts_row_does_not_depend_on_the_others) {
   s.starts = {0, 0, 30, 90};
   s.m = 60;
   const std::vector<float> many = product(s);
-  for (std::size_t row = 0; row < 3; ++row)
+  for (int row = 0; row < 3; ++row)
     EXPECT_TRUE(cpu::test::same_bits(row_of(few, s, row), row_of(many, s, row))) << row;
 }
 

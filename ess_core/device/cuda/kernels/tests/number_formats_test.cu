@@ -5,7 +5,7 @@
 #include "ess_core/device/cuda/kernels/number_formats.h"
 #include "ess_core/device/cuda/kernels/tests/device_memory.h"
 #include "ess_core/base/bf16.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/layout/scale.h"
 
 namespace ess::ESS_CUDA::test {

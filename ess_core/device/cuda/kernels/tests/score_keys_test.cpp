@@ -5,7 +5,7 @@
 
 #include "ess_core/device/cpu/kernels/tests/test_data.h"
 #include "ess_core/device/cuda/kernels/tests/batch.h"
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 #include "ess_core/reference/indexer.h"
 
 namespace ess::ESS_CUDA::test {

@@ -1,4 +1,4 @@
-#include "ess_core/layout/e4m3.h"
+#include "ess_core/base/e4m3.h"
 
 #include <bit>
 #include <cmath>

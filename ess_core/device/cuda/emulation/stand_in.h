@@ -80,6 +80,8 @@ live_objects count_live();
 
 // Whether this program holds the checker of memory accesses (checker.h): tests may be smaller then.
 bool checks_accesses();
+// Whether a kernel that touches an illegal address fails its launch; with a sanitizer it ends the program.
+bool survives_illegal_addresses();
 // Whether a host that dereferences device memory is stopped here.
 bool protects_device_memory();
 

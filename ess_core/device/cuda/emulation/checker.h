@@ -8,7 +8,7 @@
 //   - two threads touch a word of shared or global memory, one writes, and no barrier, __syncwarp, or fence
 //   with an
 //     atomic orders the two (clocks.h); it need not go wrong in this run, the two need only both happen
-//   - an access is not aligned to its size
+//   - an access is not aligned to its size (of whole vectors: with g++)
 //   - it is outside shared memory, device memory and mapped host memory: plain host memory, freed memory,
 //   beyond an
 //     allocation to the byte, another thread's local memory

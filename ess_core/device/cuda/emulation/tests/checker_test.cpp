@@ -192,6 +192,9 @@ TEST_F(checked_accesses, find_shared_memory_that_was_not_asked_for) {
 }
 
 TEST_F(checked_accesses, find_misaligned_vectors) {
+#ifdef __clang__
+  GTEST_SKIP() << "clang++ takes the vector apart";
+#endif
   const device_array<float> device(std::vector<float>(256));
   EXPECT_EQ(run(vector_kernel, 1, 16, {device.data(), device.data() + 128}), cudaSuccess) << last_report();
   EXPECT_EQ(run(vector_kernel, 1, 16, {device.data(), device.data() + 129}), cudaErrorMisalignedAddress);

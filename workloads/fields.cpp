@@ -246,6 +246,9 @@ std::vector<field> make_fields() {
                                   .range = {0, unlimited, true},
                                   .help = "paced rate of contiguous copies"}),
       MEMBER(link.call_us)({.path = "link.call_us", .unit = "us", .help = "paced cost of one copy call"}),
+      MEMBER(link.batched_calls)({.path = "link.batched_calls",
+                                  .help = "naive_memcpy on a CUDA device: all copies of a layer in one call of the "
+                                          "runtime (cudaMemcpyBatchAsync)"}),
       MEMBER(requests.trace)({.path = "requests.trace",
                               .help = "request log to replay; empty: a synthetic one",
                               .kinds = serve}),

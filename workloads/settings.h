@@ -89,6 +89,7 @@ struct settings {
     double gather_gb_per_s = 37.0;
     double copy_gb_per_s = 50.0;
     double call_us = 5.0;
+    bool batched_calls = false;
   } link;
 
   struct request_settings {

@@ -50,24 +50,24 @@ bool check_first(const planned_point& plan, const attempt_context& with, ess::de
   if (s.accuracy.steps == 0 || !device.has_values()) return true;
   with.report.update({.phase = "accuracy"});
   const auto seed = static_cast<std::uint64_t>(s.seed);
-  const accuracy_report report = check_accuracy(
-      {.device = device,
-       .engine = engine,
-       .system = *plan.system,
-       .overlap = plan.overlap,
-       .mean_kept = s.mtp_accept,
-       .layout = layout,
-       .prefill = with.shared.prefill(plan.model, plan.point.requested),
-       .seed = seed,
-       .requests = requests,
-       .options = {.steps = s.accuracy.steps,
-                   .requests = s.accuracy.requests,
-                   .layers = s.accuracy.layers > 0 ? s.accuracy.layers : plan.model.layers,
-                   .seed = seed,
-                   .beside_all_gpu = is_cuda(plan.family) ? std::max(4, s.accuracy.requests) : 0},
-       .all_gpu = [&] { return with.shared.make_reference_device(plan); },
-       .runs = with.shared.references(),
-       .matrices = with.shared.matrices()});
+  const accuracy_report report =
+      check_accuracy({.device = device,
+                      .engine = engine,
+                      .system = *plan.system,
+                      .overlap = plan.overlap,
+                      .mean_kept = s.mtp_accept,
+                      .layout = layout,
+                      .prefill = with.shared.prefill(plan.model, plan.point.requested),
+                      .seed = seed,
+                      .requests = requests,
+                      .options = {.steps = s.accuracy.steps,
+                                  .requests = s.accuracy.requests,
+                                  .layers = s.accuracy.layers > 0 ? s.accuracy.layers : plan.model.layers,
+                                  .seed = seed,
+                                  .beside_all_gpu = is_cuda(plan.family) ? requests_beside(s) : 0},
+                      .all_gpu = [&] { return with.shared.make_reference_device(plan); },
+                      .runs = with.shared.references(),
+                      .matrices = with.shared.matrices()});
   out.accuracy = report.figures;
   if (report.ok) return true;
   out.status = attempt_status::incorrect;

@@ -60,7 +60,8 @@ std::unique_ptr<ess::device> machine::make_cuda(const planned_point& plan,
       .device_budget = budgets.device,
       .host_budget = budgets.host,
       .graphs = s.kind == workloads::workload_kind::fixed,
-      .profiled_runs = std::min(s.measure.warmup_steps, std::max(1, s.measure.warmup_steps - 1))};
+      .profiled_runs = std::min(s.measure.warmup_steps, std::max(1, s.measure.warmup_steps - 1)),
+      .batched_copies = s.link.batched_calls};
 #ifdef ESSBENCH_CUDA
   if (plan.family == device_family::cuda) {
     options.weights = cuda_weights_;

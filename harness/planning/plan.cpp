@@ -47,31 +47,6 @@ ess::byte_count weight_bytes(const settings& s, const planned_point& plan) {
   return {plan.model.parameters() * (is_cuda(plan.family) ? plan.model.bytes_per_weight() : 4)};
 }
 
-// A GPU has no more memory than it has, whatever a workload asks for. Without a budget a simulated one is
-// unlimited: that is what a ceiling is measured with.
-ess::memory_budgets budgets_of(const settings& s, const planned_point& plan) {
-  ess::memory_budgets out{.host = {s.host_budget_bytes}};
-  if (s.device_budget_beyond_weights_bytes) {
-    out.device = weight_bytes(s, plan) + ess::byte_count{*s.device_budget_beyond_weights_bytes};
-  } else {
-    out.device = {s.device_budget_bytes.value_or(0)};
-  }
-  if (plan.gpu_memory.value > 0)
-    out.device = out.device.value == 0 ? plan.gpu_memory : std::min(out.device, plan.gpu_memory);
-  if (plan.simulated == nullptr || out.device.value == 0) return out;
-  out.device = std::min(out.device, usable_bytes(plan.simulated->profile->hardware));
-  return out;
-}
-
-std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
-  return ess::make_system(workloads::to_string(s.system),
-                          {.pool_rows = s.pool_rows.value_or(0),
-                           .sparse_ratio = s.sparse_ratio.value_or(0.2),
-                           .pool_weights = workloads::parse_number_list(s.pool_weights).value(),
-                           .policy = ess::parse_pool_kind(workloads::to_string(s.policy)).value(),
-                           .prefetch_rows = s.prefetch_rows});
-}
-
 ess::batch_plan shape_of(const settings& s, const planned_point& plan) {
   const bool serves = s.kind == workloads::workload_kind::serve;
   const bool capped = serves && s.requests.max_context_tokens > 0;
@@ -84,6 +59,45 @@ ess::batch_plan shape_of(const settings& s, const planned_point& plan) {
           .hand_over = serves && s.handover == workloads::handover_mode::via_device
                            ? ess::hand_over_way::via_device
                            : ess::hand_over_way::to_host};
+}
+
+// What the accuracy check needs of a GPU beside the point itself: the same requests, as many as it looks at,
+// with everything on the device.
+ess::byte_count beside_the_point(const settings& s, const planned_point& plan) {
+  if (s.accuracy.steps == 0) return {0};
+  const int requests = requests_beside(s);
+  const auto items = ess::memory_items(
+      ess::make_layout(shape_of(s, plan), *ess::make_system("all_gpu", {}), requests, requests));
+  return ess::total(items, ess::memory_tier::device) - weight_bytes(s, plan);
+}
+
+// A GPU has no more memory than it has, whatever a workload asks for. Without a budget a simulated one is
+// unlimited: that is what a ceiling is measured with.
+ess::memory_budgets budgets_of(const settings& s, const planned_point& plan) {
+  ess::memory_budgets out{.host = {s.host_budget_bytes}};
+  if (s.device_budget_beyond_weights_bytes) {
+    out.device = weight_bytes(s, plan) + ess::byte_count{*s.device_budget_beyond_weights_bytes};
+  } else {
+    out.device = {s.device_budget_bytes.value_or(0)};
+  }
+  if (plan.host_memory.value > 0)
+    out.host = out.host.value == 0 ? plan.host_memory : std::min(out.host, plan.host_memory);
+  if (plan.gpu_memory.value > 0) {
+    const ess::byte_count free = std::max(plan.gpu_memory - beside_the_point(s, plan), ess::byte_count{1});
+    out.device = out.device.value == 0 ? free : std::min(out.device, free);
+  }
+  if (plan.simulated == nullptr || out.device.value == 0) return out;
+  out.device = std::min(out.device, usable_bytes(plan.simulated->profile->hardware));
+  return out;
+}
+
+std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
+  return ess::make_system(workloads::to_string(s.system),
+                          {.pool_rows = s.pool_rows.value_or(0),
+                           .sparse_ratio = s.sparse_ratio.value_or(0.2),
+                           .pool_weights = workloads::parse_number_list(s.pool_weights).value(),
+                           .policy = ess::parse_pool_kind(workloads::to_string(s.policy)).value(),
+                           .prefetch_rows = s.prefetch_rows});
 }
 
 // What neither device, or only the simulator, can run.
@@ -126,6 +140,7 @@ std::int32_t largest(const settings& s, const planned_point& plan) {
   planned_point other{.family = plan.family,
                       .simulated = plan.simulated,
                       .gpu_memory = plan.gpu_memory,
+                      .host_memory = plan.host_memory,
                       .model = model_of(s)};
   return ess::largest_batch(shape_of(s, other), *system_of(s), budgets_of(s, other), batch_limit);
 }
@@ -206,6 +221,8 @@ std::string_view to_string(plan_verdict verdict) {
   return "?";
 }
 
+int requests_beside(const settings& s) { return std::max(1, s.accuracy.requests); }
+
 int total_steps(const settings& s) {
   return s.accuracy.steps + s.measure.warmup_steps + std::min(s.steps, s.measure.max_samples);
 }
@@ -258,6 +275,7 @@ planned_point plan_point(const workloads::point& point, const target& on) {
   planned_point plan{.point = point,
                      .family = on.family(),
                      .gpu_memory = on.usable_gpu_memory(),
+                     .host_memory = on.lockable_memory(),
                      .model = model_of(s),
                      .system = system_of(s)};
   auto simulated = on.simulation_of(s);

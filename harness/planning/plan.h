@@ -24,6 +24,7 @@ struct planned_point {
   device_family family = device_family::cpu;
   std::shared_ptr<const simulation> simulated;  // of the family of that name; null for others
   ess::byte_count gpu_memory{0};                // that may be used; 0: no limit
+  ess::byte_count host_memory{0};               // that may be locked for a GPU; 0: no limit
   ess::model_dims model;
   std::shared_ptr<const ess::cache_system> system;
   ess::overlap_kind overlap = ess::overlap_kind::none;  // effective
@@ -40,6 +41,8 @@ struct planned_point {
   [[nodiscard]] workloads::settings effective(int cpu_threads) const;
 };
 
+// Requests that a GPU decodes once more, with everything on the device, for the accuracy check.
+[[nodiscard]] int requests_beside(const workloads::settings& s);
 // Steps of a fixed point that decode: checked, warm-up and measured ones.
 [[nodiscard]] int total_steps(const workloads::settings& s);
 // Tokens that a request of a fixed point decodes in them if no draft is rejected.

@@ -1,6 +1,7 @@
 #include "harness/planning/target.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -85,6 +86,12 @@ workloads::result<target> target::parse(std::string_view device) {
 ess::byte_count target::usable_gpu_memory() const {
   constexpr ess::byte_count apart{3'000'000'000};
   return gpu_ == nullptr ? ess::byte_count{0} : std::max(gpu_->memory - apart, ess::byte_count{1});
+}
+
+ess::byte_count target::lockable_memory() const {
+  if (family_ != device_family::cuda) return {0};
+  const std::int64_t all = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+  return {all / 10 * 7};
 }
 
 workloads::result<const ess::sim::stream_source*> target::locality_of(const std::string& name) const {

@@ -47,6 +47,9 @@ class target {
   [[nodiscard]] const ess::cuda_gpu* gpu() const { return gpu_.get(); }
   // Of its memory, what a point may use: the driver and the kernels' scratch need some. 0: no limit.
   [[nodiscard]] ess::byte_count usable_gpu_memory() const;
+  // Of the host's, what a GPU's host tier may lock: the rest is the operating system's, and prompts'. 0: no
+  // limit.
+  [[nodiscard]] ess::byte_count lockable_memory() const;
   [[nodiscard]] const workloads::hardware_profile& profile() const { return *profile_; }
   // The profile's cluster where the settings name none. Null for the CPU device.
   [[nodiscard]] workloads::result<std::shared_ptr<const simulation>> simulation_of(

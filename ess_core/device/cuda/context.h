@@ -27,6 +27,7 @@ struct context {
   memory_layout layout;
   std::shared_ptr<const model_weights> weights;
   int multiprocessors = 0;
+  bool batched_copies = false;
   std::array<device_memory, buffer_count> buffers;  // but host_latents
   pinned_memory host_latents;
   // Scratch of the compute stream: two of [lanes][widest] f32, as on the CPU device; what kernels need

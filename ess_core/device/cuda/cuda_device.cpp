@@ -170,6 +170,7 @@ class gpu_device final : public device {
     context_ = {};
     context_.layout = layout;
     context_.multiprocessors = gpu_.multiprocessors;
+    context_.batched_copies = options_.batched_copies;
     for (std::int32_t copy = 0; copy < layout.latent_copies; ++copy)
       context_.first_row.push_back(layout.rows_before(copy));
     for (std::int32_t layer = 0; layer < layout.model.layers; ++layer)
@@ -282,13 +283,12 @@ class gpu_device final : public device {
     context_.narrow = scratch(half);
     context_.wide = scratch(half);
     context_.linear_scratch = scratch(product_scratch_bytes(l));
-        context_.attend_scratch =
-        scratch(
-        attend_scratch_bytes({.lanes = {nullptr, 0, l.shape.seats, l.shape.query_tokens},
-                              .heads = l.model.heads,
-                              .kv_lora = l.model.kv_lora,
-                              .rope = l.model.rope,
-                              .top_k = l.model.top_k}));
+    context_.attend_scratch =
+        scratch(attend_scratch_bytes({.lanes = {nullptr, 0, l.shape.seats, l.shape.query_tokens},
+                                      .heads = l.model.heads,
+                                      .kv_lora = l.model.kv_lora,
+                                      .rope = l.model.rope,
+                                      .top_k = l.model.top_k}));
     context_.topk_scratch = scratch(select_topk_scratch_bytes(context_.lanes(), l.max_context));
   }
 

@@ -20,6 +20,7 @@ struct cuda_device_options {
   // time its operations. Without graphs all runs are.
   bool graphs = true;
   int profiled_runs = 2;
+  bool batched_copies = false;  // fetch_by_call: all copies of a layer in one call of the runtime (CUDA 13)
   std::shared_ptr<void> weights;  // of make_cuda_weights_cache; null: not shared
 };
 

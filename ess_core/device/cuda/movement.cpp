@@ -1,5 +1,6 @@
 // Rows on the move: within the device, and over the link in both directions.
 #include <cstring>
+#include <vector>
 
 #include "ess_core/device/cuda/context.h"
 #include "ess_core/device/cuda/kernels/flash_gather.h"
@@ -35,6 +36,22 @@ void copy_block(std::uint8_t* to, std::int64_t to_pitch, const std::uint8_t* fro
 const std::uint8_t* host_rows_of(const context& c, const seat_state& seat, std::int32_t layer) {
   return reinterpret_cast<const std::uint8_t*>(c.host_latents.on_host()) +
          (layer * c.layout.host_rows + seat.host_base) * c.layout.host_row_pitch;
+}
+
+void copy_together(std::vector<void*>& to, std::vector<const void*>& from, std::size_t bytes,
+                   const stream& on) {
+  if (to.empty()) return;
+#if CUDART_VERSION >= 13000
+  std::vector<std::size_t> sizes(to.size(), bytes);
+  cudaMemcpyAttributes as_in_the_stream{};
+  as_in_the_stream.srcAccessOrder = cudaMemcpySrcAccessOrderStream;
+  std::size_t from_first = 0;
+  check("cudaMemcpyBatchAsync of rows", cudaMemcpyBatchAsync(to.data(), from.data(), sizes.data(), to.size(),
+                                                             &as_in_the_stream, &from_first, 1, on.get()));
+#else
+  (void)bytes, (void)on, (void)from;
+  throw unsupported("this build's CUDA runtime has no cudaMemcpyBatchAsync as CUDA 13 has it");
+#endif
 }
 
 void bring_pool(context& c, const operation& op, const row_source& from, const stream& on) {
@@ -96,8 +113,10 @@ void fetch(context& c, const operation& op, const stream& on) {
                                                on.get()));
 }
 
-// One copy call a row, from the lists that read_back_misses brought.
+// One copy a row, from the lists that read_back_misses brought: a call each, or one call for all.
 void fetch_by_call(context& c, const operation& op, const stream& on) {
+  std::vector<void*> to;
+  std::vector<const void*> from;
   for_each_seat(c, op, [&](std::int32_t i, const seat_state& seat) {
     const std::byte* record = c.read_back.on_host() + i * record_bytes(c);
     std::int32_t count = 0;
@@ -106,13 +125,19 @@ void fetch_by_call(context& c, const operation& op, const stream& on) {
     for (std::int32_t n = 0; n < count; ++n) {
       row_miss miss{};
       std::memcpy(&miss, record + 8 + n * std::int64_t{sizeof miss}, sizeof miss);
-      const row_place to = place_of(c.layout, seat, op.layer, miss.location);
-      check("cudaMemcpyAsync of a row",
-            cudaMemcpyAsync(c.at<std::byte>(to.buffer, to.row * c.row_bytes()),
-                            rows + miss.token * std::int64_t{c.layout.host_row_pitch},
-                            static_cast<std::size_t>(c.row_bytes()), cudaMemcpyHostToDevice, on.get()));
+      const row_place place = place_of(c.layout, seat, op.layer, miss.location);
+      to.push_back(c.at<std::byte>(place.buffer, place.row * c.row_bytes()));
+      from.push_back(rows + miss.token * std::int64_t{c.layout.host_row_pitch});
     }
   });
+  const auto bytes = static_cast<std::size_t>(c.row_bytes());
+  if (c.batched_copies) {
+    copy_together(to, from, bytes, on);
+  } else {
+    for (std::size_t i = 0; i < to.size(); ++i)
+      check("cudaMemcpyAsync of a row",
+            cudaMemcpyAsync(to[i], from[i], bytes, cudaMemcpyHostToDevice, on.get()));
+  }
   count_rows(c, op, c.at<std::uint8_t>(buffer_id::misses), on);
 }
 

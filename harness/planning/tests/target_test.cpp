@@ -43,7 +43,7 @@ TEST(target, a_gpu_is_what_is_found_and_limits_what_fits) {
   s.model.preset = "mini";
   s.device_budget_bytes = 0;  // of a CPU: as much as it likes
   const planned_point plan = plan_point({.requested = s}, stand_in);
-  EXPECT_EQ(plan.budgets.device, stand_in.usable_gpu_memory());
+  EXPECT_LT(plan.budgets.device, stand_in.usable_gpu_memory());  // the accuracy check needs some
   EXPECT_LE(total(plan.memory, ess::memory_tier::device), plan.budgets.device);
   EXPECT_GT(plan.batch, 0);
   EXPECT_EQ(target().usable_gpu_memory().value, 0);

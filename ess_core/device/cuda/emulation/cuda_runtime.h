@@ -8,6 +8,7 @@
 
 #include "ess_core/device/cuda/emulation/vector_types.h"
 
+#define CUDART_VERSION 13000
 #define __host__
 #define __device__
 #define __global__

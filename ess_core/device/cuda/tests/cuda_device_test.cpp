@@ -82,6 +82,13 @@ TEST_F(cuda_device, every_system_equals_all_gpu_bit_for_bit) {
   for (const auto system : system_names()) EXPECT_EQ(run(system, {}).hidden, want.hidden) << system;
 }
 
+TEST_F(cuda_device, rows_copied_in_one_call_are_the_same) {
+  const trace each = run("naive_memcpy", {});
+  const trace together = run("naive_memcpy", {.batched_copies = true});
+  EXPECT_EQ(together.hidden, each.hidden);
+  EXPECT_EQ(together.rows.rows_in, each.rows.rows_in);
+}
+
 TEST_F(cuda_device, programs_that_need_the_host_are_not_captured) {
   const model_dims model = find_model_preset("tiny").value();
   for (const auto name : system_names()) {

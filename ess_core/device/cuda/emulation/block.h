@@ -96,7 +96,11 @@ struct block {
   std::byte* shared_end = nullptr;  // of dynamic shared memory; a guard page follows
 };
 
-// Runs block `linear_index` of the grid on this OS thread.
+// Makes block `linear_index` of the grid ready to run.
+void begin_block(block& b, grid& g, std::uint64_t linear_index);
+// What its fibers do.
+void run_thread();
+// Runs the block on this OS thread.
 void run_block(block& b, grid& g, std::uint64_t linear_index);
 
 // The running CUDA thread, or the program ends: `what` was called outside a kernel.

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace ess::emulation {
@@ -15,19 +15,30 @@ using thread_id = std::uint32_t;
 inline constexpr thread_id threads_a_block = 1024;
 constexpr std::uint32_t block_of(thread_id t) { return t / threads_a_block; }
 
-// A thread's accesses, up to a time of its own. Time passes where a thread makes its accesses known to
-// others.
-class knowledge {
+// Of threads or blocks: accesses before a time of theirs are known. Time passes where a thread makes its
+// accesses known to others.
+class known_times {
  public:
-  [[nodiscard]] bool covers(thread_id t, std::uint32_t time) const;
-  // All accesses of a thread, of a block's threads, before `time`.
-  void learn_thread(thread_id t, std::uint32_t time);
-  void learn_block(std::uint32_t block, std::uint32_t time);
-  void join(const knowledge& other);
+  [[nodiscard]] std::uint32_t of(std::uint32_t who) const;  // 0: nothing
+  void raise(std::uint32_t who, std::uint32_t time);
+  void join(const known_times& other);
+  // Forgets those in [begin, end) that know no more than `time`.
+  void forget(std::uint32_t begin, std::uint32_t end, std::uint32_t time);
 
  private:
-  std::map<std::uint32_t, std::uint32_t> blocks_;
-  std::map<thread_id, std::uint32_t> threads_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> times_;  // by who
+};
+
+struct knowledge {
+  known_times blocks, threads;
+
+  [[nodiscard]] bool covers(thread_id t, std::uint32_t time) const {
+    return time < blocks.of(block_of(t)) || time < threads.of(t);
+  }
+  void join(const knowledge& other) {
+    blocks.join(other.blocks);
+    threads.join(other.threads);
+  }
 };
 
 class clocks {
@@ -58,6 +69,10 @@ class clocks {
     shared_knowledge heard;         // what a fence learns
   };
   static shared_knowledge join(const shared_knowledge& a, const shared_knowledge& b);
+  // What the threads of the block, or lanes of a warp, know together.
+  shared_knowledge join_all(shared_knowledge thread_clock::*part, std::uint32_t first, std::uint32_t count,
+                            std::uint32_t lanes) const;
+  [[nodiscard]] shared_knowledge as_block(const shared_knowledge& fenced) const;
 
   std::uint32_t block_ = 0;
   std::vector<thread_clock> threads_;

@@ -90,7 +90,7 @@ cudaError_t finish_capture(const stream& origin, const std::shared_ptr<capture>&
   if (c->invalid) return cudaErrorStreamCaptureInvalidated;
   const std::vector<bool> joined = nodes_joined(c->work, origin.captured_after);
   if (std::find(joined.begin(), joined.end(), false) != joined.end()) return cudaErrorStreamCaptureUnjoined;
-  all().graphs.push_back(std::make_shared<graph>(std::make_shared<captured_work>(c->work)));
+  all().graphs.push_back(std::make_shared<graph>(graph{std::make_shared<captured_work>(c->work)}));
   *g = all().graphs.back().get();
   return cudaSuccess;
 }
@@ -196,7 +196,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* e, cudaGraph_t which, unsigned
   return answer(call::graph, capture_rule::allowed, [&] {
     const auto g = find(all().graphs, which);
     if (g == nullptr || e == nullptr) return cudaErrorInvalidValue;
-    all().executables.push_back(std::make_shared<executable_graph>(g->work));
+    all().executables.push_back(std::make_shared<executable_graph>(executable_graph{g->work}));
     *e = all().executables.back().get();
     return cudaSuccess;
   });

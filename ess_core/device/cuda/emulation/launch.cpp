@@ -92,7 +92,7 @@ void on_bad_access(int signal, siginfo_t* info, void* context) {
 }
 
 void catch_bad_accesses() {
-  if (address_sanitizer() || thread_sanitizer()) return;  // they have handlers of their own
+  if (!survives_illegal_addresses()) return;
   struct sigaction action {};
   action.sa_sigaction = on_bad_access;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
@@ -140,14 +140,15 @@ void execute(const kernel_launch& l, const void* params) {
 
 }  // namespace
 
+// Sanitizers have handlers of their own.
+bool survives_illegal_addresses() { return !address_sanitizer() && !thread_sanitizer(); }
 bool checks_accesses() { return checker != nullptr; }
 
 cudaError_t enqueue(const kernel_launch& l, cudaStream_t stream, const void* params,
                     std::size_t param_bytes) {
   return answer(call::launch, capture_rule::allowed, [&] {
     if (const cudaError_t e = check_launch(l)) return e;
-    std::vector<std::max_align_t> copy((param_bytes + sizeof(std::max_align_t) - 1) /
-                                       sizeof(std::max_align_t));
+    std::vector<std::max_align_t> copy(param_bytes / sizeof(std::max_align_t) + 1);
     std::memcpy(copy.data(), params, param_bytes);
     return enqueue(stream, [l, copy] { execute(l, copy.data()); });
   });

@@ -7,9 +7,13 @@ namespace {
 
 constexpr std::size_t most_accesses = 12;
 
-bool conflict(access_kind a, access_kind b) {
-  if (a == access_kind::atomic && b == access_kind::atomic) return false;
-  return a != access_kind::read || b != access_kind::read;
+// Atomics on a word come one after the other: who did the last one may go on without.
+bool both_atomic(const past_access& a, const past_access& b) {
+  return a.kind == access_kind::atomic && b.kind == access_kind::atomic;
+}
+
+bool conflict(const past_access& a, const past_access& b) {
+  return !both_atomic(a, b) && (a.kind != access_kind::read || b.kind != access_kind::read);
 }
 
 // Whoever is unordered with `old` and would race with it also does with `a`, which came after it.
@@ -32,8 +36,8 @@ std::optional<past_access> add_access(shadow_cell& cell, const past_access& a, s
   for (std::size_t i = 0; i < accesses.size();) {
     const past_access& old = accesses[i];
     const bool known = order.knows(index, old.thread, old.time);
-    if (!known && (old.bytes & a.bytes) != 0 && conflict(a.kind, old.kind)) return old;
-    if (known && stands_for(a, old)) {
+    if (!known && (old.bytes & a.bytes) != 0 && conflict(a, old)) return old;
+    if ((known || both_atomic(a, old)) && stands_for(a, old)) {
       accesses.erase(accesses.begin() + static_cast<std::ptrdiff_t>(i));
     } else {
       ++i;

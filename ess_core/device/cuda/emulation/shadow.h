@@ -2,6 +2,8 @@
 // checker.
 #pragma once
 
+#include <array>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -21,19 +23,36 @@ struct past_access {
 
 // Eight bytes, aligned.
 struct shadow_cell {
-  std::uint32_t block = ~0u;  // whose shared memory it is; global memory is everyone's
-  std::uint8_t written = 0;   // bytes
+  std::uint32_t block =
+      ~0u;  // whose shared memory it is, which forgets what other blocks did; global memory has none
+  std::uint8_t written = 0;  // bytes
   std::vector<past_access> accesses;
 };
 
 class shadow {
  public:
-  void clear() { cells_.clear(); }
-  // For shared memory, what other blocks did is forgotten.
-  shadow_cell& cell(std::uintptr_t granule) { return cells_[granule]; }
+  void clear() {
+    pages_.clear();
+    last_ = nullptr;
+  }
+  // Of the eight bytes at `granule`.
+  shadow_cell& cell(std::uintptr_t granule) {
+    const std::uintptr_t at = granule / page_bytes;
+    if (last_ == nullptr || at != last_at_) {
+      std::unique_ptr<page>& found = pages_[at];
+      if (found == nullptr) found = std::make_unique<page>();
+      last_ = found.get();
+      last_at_ = at;
+    }
+    return (*last_)[granule % page_bytes / 8];
+  }
 
  private:
-  std::unordered_map<std::uintptr_t, shadow_cell> cells_;
+  static constexpr std::uintptr_t page_bytes = 1024;
+  using page = std::array<shadow_cell, page_bytes / 8>;
+  std::unordered_map<std::uintptr_t, std::unique_ptr<page>> pages_;
+  page* last_ = nullptr;
+  std::uintptr_t last_at_ = 0;
 };
 
 // Adds an access of thread `index`; the one that it races with, if any. Two reads do not race, nor two

@@ -43,6 +43,8 @@ class bounds : public stand_in {
     EXPECT_EQ(run_with(kernel, 0, shared), cudaSuccess);
     if constexpr (with_address_sanitizer) {
       EXPECT_DEATH(run_with(kernel, 1, shared), "AddressSanitizer");
+    } else if (!survives_illegal_addresses()) {
+      EXPECT_DEATH(run_with(kernel, beyond, shared), "");
     } else {
       EXPECT_EQ(run_with(kernel, beyond, shared), cudaErrorIllegalAddress);
       EXPECT_THAT(last_report(), HasSubstr("illegal address"));

@@ -86,7 +86,10 @@ void last_block_kernel(ints p) {
   p.out[64 + blockIdx.x * 32 + threadIdx.x] = 1;
   if (with_fence) __threadfence();
   __syncthreads();
-  if (threadIdx.x == 0) last = atomicAdd(&p.out[0], 1) == static_cast<int>(gridDim.x) - 1;
+  if (threadIdx.x == 0) {
+    last = atomicAdd(&p.out[0], 1) == static_cast<int>(gridDim.x) - 1;
+    if (last) p.out[0] = 0;  // for the next launch
+  }
   __syncthreads();
   if (!last) return;
   if (with_fence) __threadfence();
@@ -189,6 +192,9 @@ TEST_F(checked_accesses, find_shared_memory_that_was_not_asked_for) {
 }
 
 TEST_F(checked_accesses, find_misaligned_vectors) {
+#ifdef __clang__
+  GTEST_SKIP() << "clang++ takes the vector apart";
+#endif
   const device_array<float> device(std::vector<float>(256));
   EXPECT_EQ(run(vector_kernel, 1, 16, {device.data(), device.data() + 128}), cudaSuccess) << last_report();
   EXPECT_EQ(run(vector_kernel, 1, 16, {device.data(), device.data() + 129}), cudaErrorMisalignedAddress);

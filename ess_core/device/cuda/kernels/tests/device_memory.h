@@ -9,6 +9,9 @@
 #include <vector>
 
 #include "ess_core/device/cuda/platform.h"
+#ifdef ESSBENCH_CUDA_EMULATED
+#include "ess_core/device/cuda/emulation/stand_in.h"
+#endif
 
 namespace ess::ESS_CUDA::test {
 
@@ -20,6 +23,9 @@ inline void check(cudaError_t e) {
 class on_device : public testing::Test {
  protected:
   void SetUp() override {
+#ifdef ESSBENCH_CUDA_EMULATED
+    emulation::reset();  // of an error that a test left
+#endif
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
       (void)cudaGetLastError();

@@ -110,6 +110,24 @@ __device__ inline void mma_bf16_first(float (&d)[4], const std::uint32_t (&a)[4]
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "f"(0.0f));
 #endif
 }
+// __syncthreads where the warps of a block run code of their own, each with as many barriers.
+__device__ inline void block_barrier() {
+#ifdef ESSBENCH_CUDA_EMULATED
+  emulation::__syncthreads();
+#else
+  asm volatile("bar.sync 0;" ::: "memory");
+#endif
+}
+// 2^x, error 2^-22; subnormals are 0.
+__device__ inline float exp2_approx(float x) {
+#ifdef ESSBENCH_CUDA_EMULATED
+  return std::exp2(x);
+#else
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+#endif
+}
 
 // Number formats, bit for bit those of ess_core/layout.
 __device__ inline float bf16_to_float(std::uint16_t bits) {

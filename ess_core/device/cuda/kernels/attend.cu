@@ -1,5 +1,6 @@
 #include "ess_core/device/cuda/kernels/attend.h"
 #include "ess_core/device/cuda/kernels/attend_products.h"
+#include "ess_core/device/cuda/kernels/attend_softmax.h"
 
 namespace ess::ESS_CUDA {
 namespace {
@@ -39,46 +40,69 @@ __device__ void write_nothing(const attend_params& p, const attend_place& at) {
   for (int i = at.thread; i < heads * latent; i += block_threads) result.out[i] = 0;
 }
 
-template <int HEADS, int TERMS>
+// Four warps bring rows and make weights while eight multiply: in step i tile i is unpacked, i - 1 multiplied
+// by the query, i - 2 softened and i - 3 summed, with one barrier a step.
+//
+// A step of 32 rows, 32 heads and two terms on an H100 or H200:
+// - 1,088 products of 16 x 8 x 16: 1,630 cycles at the 0.67 a cycle that mma.sync reaches;
+// - 231 KB through shared memory, 1,800 cycles: keys 74, query 20, logits 32, weights 36, latents
+//   32, unpacked rows 37;
+// - instructions of a quarter of the multiprocessor: 272 products, 80 loads of operands, 60 others, and about
+//   770 of the warp that brings rows.
+// All overlap, so that 2,000 to 2,400 cycles are to be expected. A lane of 128 heads and 2,048 rows has 256
+// steps, 280 with those that fill and drain: 2.4 to 2.9 us of 132 multiprocessors, and 0.2 us to combine.
+template <int HEADS, int ROWS, int TERMS>
+__device__ void bring_rows(const attend_params& p, const attend_place& at, attend_shared<HEADS, ROWS>& s,
+                           int rows, int steps, float* lse) {
+  constexpr int groups = ROWS / (4 * row_warps);
+  const int thread = at.thread - product_warps * 32, first = thread / 32 * 4 * groups;
+  softmax<HEADS, ROWS, TERMS> soft(thread, p.scale);
+  packed_rows packed[groups];
+  for (int g = 0; g < groups; ++g) packed[g].load(s.list, first + g * 4, rows, at.lane);
+  const auto unpack_group = [&](int g, int tile) {
+    if (tile * ROWS >= rows) return;
+    packed[g].unpack_to(&s.rows[tile % row_buffers][first + g * 4], at.lane);
+    packed[g].load(s.list, (tile + 1) * ROWS + first + g * 4, rows, at.lane);
+  };
+  for (int step = 0; step < steps; ++step) {
+    unpack_group(0, step);
+    if (step >= 2 && step < steps - 1) soft.soften(s, step - 2, rows - (step - 2) * ROWS);
+    if (groups == 2) unpack_group(groups - 1, step);
+    if (step == steps - 1) soft.finish(s, lse, p.heads - at.first_head);
+    block_barrier();
+  }
+}
+
+template <int HEADS, int ROWS, int TERMS>
+__device__ void multiply_rows(const attend_params& p, const attend_place& at, attend_shared<HEADS, ROWS>& s,
+                              int steps, float* out) {
+  query_part<HEADS, ROWS, TERMS> query;
+  query.load(p, at, s);
+  output_part<HEADS, ROWS, TERMS> output;
+  output.clear();
+  const product_places<HEADS, ROWS> places(at, s);
+  for (int step = 0; step < steps; ++step) {
+    if (step >= 1 && step < steps - 2) query.make_logits(places, static_cast<unsigned>(step - 1));
+    if (step >= 3) output.add_tile(places, s.fade, static_cast<unsigned>(step - 3), at.lane);
+    block_barrier();
+  }
+  output.multiply_by(s.inverse, at.lane);
+  output.write(out, p.heads - at.first_head, at);
+}
+
+template <int HEADS, int ROWS, int TERMS>
 __global__ void __launch_bounds__(block_threads, 1) attend_kernel(attend_params p) {
-  auto& s = *reinterpret_cast<attend_shared<HEADS>*>(dynamic_shared());
+  auto& s = *reinterpret_cast<attend_shared<HEADS, ROWS>*>(dynamic_shared());
   const attend_place at = place_of<HEADS>(p);
   const int rows = list_rows(p, at, s);
   if (rows <= 0) return write_nothing<HEADS>(p, at);
-  fetch_rows(p, at, s, 0, min(rows, tile_rows));
-  const logit_share<HEADS> share(at.warp);
-  query_part<TERMS> query;
-  query.load(p, at.batch_lane, at.first_head + share.head, share.part * part_steps);
-  softmax<HEADS, TERMS> soft(at.thread);
-  output_part<HEADS, TERMS> output;
-  output.clear();
-  const bool softens = at.thread < HEADS * 8;
-
-  for (int first = 0; first < rows; first += tile_rows) {
-    const int left = rows - first;
-    copy_wait<0>();
-    __syncthreads();
-    unpack_rows(at, s, left);
-    __syncthreads();
-    if (left > tile_rows) fetch_rows(p, at, s, first + tile_rows, min(left - tile_rows, tile_rows));
-    make_logits(at, query, s);
-    __syncthreads();
-    if (softens) soft.soften(s, p.scale, left);
-    __syncthreads();
-    output.multiply_by(s.fade, at.lane);
-    output.add_rows(at, s);
-  }
-
+  const int steps = (rows + ROWS - 1) / ROWS + 3;
   const attend_result result = result_of(p, at);
-  const int heads = min(HEADS, p.heads - at.first_head);
-  __syncthreads();
-  if (softens) {
-    const float lse = soft.finish(s);
-    if (soft.first_row == 0 && soft.head < heads) result.lse[soft.head] = lse;
+  if (at.warp < product_warps) {
+    multiply_rows<HEADS, ROWS, TERMS>(p, at, s, steps, result.out);
+  } else {
+    bring_rows<HEADS, ROWS, TERMS>(p, at, s, rows, steps, result.lse);
   }
-  __syncthreads();
-  output.multiply_by(s.fade, at.lane);
-  output.write(result.out, heads, at);
 }
 
 constexpr int combine_threads = latent / 4;
@@ -122,22 +146,30 @@ int splits_of(const attend_params& p) {
   return p.top_k <= split_rows ? 1 : (p.top_k + split_rows - 1) / split_rows;
 }
 
-static_assert(sizeof(attend_shared<32>) <= 163 * 1024, "what a block of sm_80 may have");
+static_assert(sizeof(attend_shared<32, 32>) <= 227 * 1024, "what a block of sm_90 may have");
+static_assert(sizeof(attend_shared<32, 16>) <= 163 * 1024, "what a block of sm_80 may have");
 
-template <int HEADS, int TERMS>
+template <int HEADS, int ROWS, int TERMS>
 cudaError_t launch_attend(const attend_params& p, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>((p.heads + HEADS - 1) / HEADS), static_cast<unsigned>(splits_of(p)),
                   static_cast<unsigned>(p.lanes.lane_count()));
-  return launch(attend_kernel<HEADS, TERMS>, grid, dim3(block_threads), sizeof(attend_shared<HEADS>), stream,
-                p);
+  return launch(attend_kernel<HEADS, ROWS, TERMS>, grid, dim3(block_threads),
+                sizeof(attend_shared<HEADS, ROWS>), stream, p);
 }
 
-// Fewer heads a block where that many fill the device better.
+// Smaller tiles where shared memory has no room for more; fewer heads a block where that many fill the device
+// better.
 template <int TERMS>
-cudaError_t launch_heads(const attend_params& p, cudaStream_t stream) {
+cudaError_t launch_tiles(const attend_params& p, cudaStream_t stream) {
+  int device = 0, shared = 0;
+  if (const cudaError_t e = cudaGetDevice(&device)) return e;
+  if (const cudaError_t e = cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device))
+    return e;
+  if (static_cast<std::size_t>(shared) < sizeof(attend_shared<32, 32>))
+    return launch_attend<32, 16, TERMS>(p, stream);
   const int blocks = p.lanes.lane_count() * splits_of(p) * ((p.heads + 31) / 32);
-  return p.heads <= 16 || blocks <= 66 ? launch_attend<16, TERMS>(p, stream)
-                                       : launch_attend<32, TERMS>(p, stream);
+  return p.heads <= 16 || blocks <= 66 ? launch_attend<16, 32, TERMS>(p, stream)
+                                       : launch_attend<32, 32, TERMS>(p, stream);
 }
 
 }  // namespace
@@ -152,7 +184,7 @@ cudaError_t attend(const attend_params& p, cudaStream_t stream) {
     return cudaErrorInvalidValue;
   if (p.lanes.lane_count() == 0) return cudaSuccess;
   const cudaError_t e =
-      p.terms == precision::f32_like ? launch_heads<2>(p, stream) : launch_heads<1>(p, stream);
+      p.terms == precision::f32_like ? launch_tiles<2>(p, stream) : launch_tiles<1>(p, stream);
   if (e != cudaSuccess || splits_of(p) == 1) return e;
   const dim3 grid(static_cast<unsigned>(p.lanes.lane_count()), static_cast<unsigned>(p.heads));
   return launch(combine_kernel, grid, dim3(combine_threads), 0, stream, combine_params{p, splits_of(p)});

@@ -1,140 +1,118 @@
-// Query x rows, softmax, weights x rows. Parts of attend.cu.
+// Query x rows and weights x rows. Parts of attend.cu.
 #pragma once
 
 #include "ess_core/device/cuda/kernels/attend_rows.h"
 
 namespace ess::ESS_CUDA::attend_parts {
 
-// The part of the query that a warp multiplies: 16 heads, a quarter of the width, as A fragments.
-template <int TERMS>
-struct query_part {
-  std::uint32_t fragment[part_steps][TERMS][4];
-
-  __device__ void load(const attend_params& p, std::int64_t lane, int first_head, int first_step) {
-    const int thread = threadIdx.x % 32;
-#pragma unroll
-    for (int i = 0; i < part_steps * 4; ++i) {
-      const int head = first_head + thread / 4 + i % 2 * 8;
-      const int column = (first_step + i / 4) * 16 + thread % 4 * 2 + i / 2 % 2 * 8;
-      const float* from = p.query + (lane * p.heads + head) * width;
-      const float a = head < p.heads ? from[column_of(column)] : 0.0f;
-      const float b = head < p.heads ? from[column_of(column + 1)] : 0.0f;
-      const bf16_pairs pairs = split_pair(a, b);
-      fragment[i / 4][0][i % 4] = pairs.high;
-      if (TERMS == 2) fragment[i / 4][TERMS - 1][i % 4] = pairs.low;
-    }
-  }
-  // Logits of 32 rows over this part; rows: of this lane's address in the first 16.
-  __device__ void multiply(const uint4* rows, float (&sum)[4][4]) const {
-#pragma unroll
-    for (int i = 0; i < 16; ++i) sum[i / 4][i % 4] = 0;
-#pragma unroll
-    for (int step = 0; step < part_steps; ++step) {
-      std::uint32_t b[2][4];
-      ldmatrix_x4(b[0], rows + step * 2);
-      ldmatrix_x4(b[1], rows + 16 * row_stride + step * 2);
-#pragma unroll
-      for (int i = 0; i < TERMS * 4; ++i) {
-        const int tile = i % 4;
-        const std::uint32_t of_tile[2] = {b[tile / 2][tile % 2 * 2], b[tile / 2][tile % 2 * 2 + 1]};
-        mma_bf16(sum[tile], fragment[step][i / 4], of_tile);
-      }
-    }
-  }
-};
-
 // Which logits a warp makes: a part of the width for 16 heads and, of 16 heads a block, half of a tile's
 // rows.
-template <int HEADS>
+template <int HEADS, int ROWS>
 struct logit_share {
-  int part, head, first_half, halves;
+  static constexpr int rows = HEADS == 32 ? ROWS : ROWS / 2;
+  int part, head, row;
 
   __device__ explicit logit_share(int warp)
-      : part(warp / 2),
-        head(HEADS == 32 ? warp % 2 * 16 : 0),
-        first_half(HEADS == 32 ? 0 : warp % 2),
-        halves(HEADS == 32 ? 2 : 1) {}
+      : part(warp / 2), head(HEADS == 32 ? warp % 2 * 16 : 0), row(HEADS == 32 ? 0 : warp % 2 * rows) {}
 };
 
-template <int HEADS, int TERMS>
-__device__ inline void make_logits(const attend_place& at, const query_part<TERMS>& query,
-                                   attend_shared<HEADS>& s) {
-  const logit_share<HEADS> share(at.warp);
-  const int row = at.lane / 16 * 8 + at.lane % 8, vector = share.part * part_steps * 2 + at.lane / 8 % 2;
-  for (int half = share.first_half; half < share.first_half + share.halves; ++half) {
-    float sum[4][4];
-    query.multiply(&s.rows[half * 32 + row][vector], sum);
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      const int head = share.head + at.lane / 4 + i % 2 * 8, of_row = half * 32 + i / 2 * 8 + at.lane % 4 * 2;
-      *reinterpret_cast<float2*>(&s.logits[share.part][head][of_row]) = {sum[i / 2][i % 2 * 2],
-                                                                         sum[i / 2][i % 2 * 2 + 1]};
-    }
+// Where a lane of a product warp reads and writes, of the first tile: addresses of ldmatrix, but for logits
+// and the query's fragments.
+template <int HEADS, int ROWS>
+struct product_places {
+  const uint4 *keys, *values, *query;
+  const uint2* weights;
+  float* logits;
+
+  __device__ product_places(const attend_place& at, attend_shared<HEADS, ROWS>& s) {
+    const logit_share<HEADS, ROWS> its(at.warp);
+    const int in_16 = at.lane % 16, half = at.lane / 16;
+    keys = &s.rows[0][its.row + half * 8 + at.lane % 8][its.part * part_steps * 2 + in_16 / 8];
+    values = &s.rows[0][in_16][at.warp * 8 + half];
+    query = &s.query[at.warp][0][at.lane];
+    weights = &s.weights[0][0][in_16][half * 2];
+    logits = &s.logits[0][its.part][its.head + at.lane / 4][its.row + at.lane % 4 * 2];
   }
-}
+};
 
-// Eight threads share a head; each takes rows 4 j .. and 32 + 4 j .. of a tile.
-template <int HEADS, int TERMS>
-struct softmax {
-  int head, first_row;
-  float top = -infinity, sum = 0;  // of this thread's rows
+// The part of the query that a warp multiplies: 16 heads, a quarter of the width, as A fragments. What each
+// lane leaves in shared memory it reads itself.
+template <int HEADS, int ROWS, int TERMS>
+struct query_part {
+  using share = logit_share<HEADS, ROWS>;
+  static constexpr int low_steps = TERMS == 2 ? part_steps - shared_steps : 0;
+  std::uint32_t high[part_steps][4], low[low_steps + 1][4];
 
-  __device__ explicit softmax(int thread) : head(thread / 8), first_row(thread % 8 * 4) {}
-
-  __device__ void logits_of(const attend_shared<HEADS>& s, float scale, int count, float (&x)[8]) const {
+  __device__ void load(const attend_params& p, const attend_place& at, attend_shared<HEADS, ROWS>& s) {
+    const share its(at.warp);
+    const float* row[2];  // heads of padding repeat the last one
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int row = half * 32 + first_row;
-      float4 v = *reinterpret_cast<const float4*>(&s.logits[0][head][row]);
+    for (int i = 0; i < 2; ++i) {
+      const int head = min(at.first_head + its.head + at.lane / 4 + i * 8, p.heads - 1);
+      row[i] = p.query + (at.batch_lane * p.heads + head) * width;
+    }
 #pragma unroll
-      for (int part = 1; part < k_parts; ++part) {
-        const float4 w = *reinterpret_cast<const float4*>(&s.logits[part][head][row]);
-        v = {v.x + w.x, v.y + w.y, v.z + w.z, v.w + w.w};
+    for (int step = 0; step < part_steps; ++step) {
+      std::uint32_t rest[4];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float* const from = row[i % 2];
+        const int column = (its.part * part_steps + step) * 16 + at.lane % 4 * 2 + i / 2 * 8;
+        const float a = from[column_of(column)], b = from[column_of(column + 1)];
+        const bf16_pairs pairs = split_pair(a, b);
+        high[step][i] = pairs.high;
+        rest[i] = pairs.low;
+        if (step < low_steps) low[step][i] = rest[i];
       }
-      const float all[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-      for (int i = 0; i < 4; ++i) x[half * 4 + i] = row + i < count ? all[i] * scale : -infinity;
+      if (TERMS == 2 && step >= low_steps)
+        s.query[at.warp][step - low_steps][at.lane] = {rest[0], rest[1], rest[2], rest[3]};
     }
   }
-  __device__ void store(attend_shared<HEADS>& s, const float (&x)[8]) const {
+  // Logits of the share's rows over this part.
+  __device__ void multiply(const uint4* keys, const uint4* low_in_shared,
+                           float (&sum)[share::rows / 8][4]) const {
+    constexpr int tiles = share::rows / 8;
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const float* v = x + half * 4;
-      const bf16_pairs a = split_pair(v[0], v[1]), b = split_pair(v[2], v[3]);
-      s.weights[0][head][half * 8 + first_row / 4] = {a.high, b.high};
-      if (TERMS == 2) s.weights[1][head][half * 8 + first_row / 4] = {a.low, b.low};
+    for (int i = 0; i < tiles * 4; ++i) sum[i / 4][i % 4] = 0;
+#pragma unroll
+    for (int step = 0; step < part_steps; ++step) {
+      std::uint32_t b[tiles / 2][4];
+#pragma unroll
+      for (int i = 0; i < tiles / 2; ++i) ldmatrix_x4(b[i], keys + i * 16 * row_stride + step * 2);
+      std::uint32_t a[TERMS][4];
+      terms_of(step, low_in_shared, a);
+#pragma unroll
+      for (int i = 0; i < TERMS * tiles; ++i) {
+        const int tile = i % tiles;
+        const std::uint32_t of_tile[2] = {b[tile / 2][tile % 2 * 2], b[tile / 2][tile % 2 * 2 + 1]};
+        mma_bf16(sum[tile], a[i / tiles], of_tile);
+      }
     }
   }
-  __device__ void soften(attend_shared<HEADS>& s, float scale, int count) {
-    float x[8];
-    logits_of(s, scale, count, x);
-    float most = top;
+  __device__ void terms_of(int step, const uint4* low_in_shared, std::uint32_t (&a)[TERMS][4]) const {
+    uint4 rest{};
+    if (TERMS == 2 && step >= low_steps) rest = low_in_shared[(step - low_steps) * 32];
+    const std::uint32_t of_shared[4] = {rest.x, rest.y, rest.z, rest.w};
 #pragma unroll
-    for (int i = 0; i < 8; ++i) most = fmaxf(most, x[i]);
-#pragma unroll
-    for (int d = 1; d < 8; d *= 2) most = fmaxf(most, __shfl_xor_sync(~0u, most, d));
-    const float fade = __expf(top - most);
-    top = most;
-    sum *= fade;
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      x[i] = __expf(x[i] - most);
-      sum += x[i];
+    for (int i = 0; i < 4; ++i) {
+      a[0][i] = high[step][i];
+      if (TERMS == 2) a[TERMS - 1][i] = step < low_steps ? low[step][i] : of_shared[i];
     }
-    store(s, x);
-    if (first_row == 0) s.fade[head] = fade;
   }
-  // The logarithm of the whole sum; leaves its inverse where the fading was.
-  __device__ float finish(attend_shared<HEADS>& s) {
+  __device__ void make_logits(const product_places<HEADS, ROWS>& places, unsigned tile) const {
+    constexpr int stride = ROWS + 8;
+    float sum[share::rows / 8][4];
+    multiply(places.keys + tile % row_buffers * (ROWS * row_stride), places.query, sum);
+    float* const to = places.logits + tile % 2 * (k_parts * HEADS * stride);
 #pragma unroll
-    for (int d = 1; d < 8; d *= 2) sum += __shfl_xor_sync(~0u, sum, d);
-    if (first_row == 0) s.fade[head] = 1.0f / sum;
-    return top + logf(sum);
+    for (int i = 0; i < share::rows / 4; ++i)
+      *reinterpret_cast<float2*>(to + i % 2 * 8 * stride + i / 2 * 8) = {sum[i / 2][i % 2 * 2],
+                                                                         sum[i / 2][i % 2 * 2 + 1]};
   }
 };
 
 // A warp's 64 columns of the output, all heads of the block.
-template <int HEADS, int TERMS>
+template <int HEADS, int ROWS, int TERMS>
 struct output_part {
   static constexpr int head_tiles = HEADS / 16;
   float sum[head_tiles][8][4];
@@ -154,19 +132,23 @@ struct output_part {
       }
     }
   }
-  __device__ void add_rows(const attend_place& at, const attend_shared<HEADS>& s) {
-    const int in_16 = at.lane / 8 % 2 * 8 + at.lane % 8, in_vectors = at.lane / 16;
-#pragma unroll
-    for (int row = 0; row < tile_rows; row += 16) {
+  __device__ void add_tile(const product_places<HEADS, ROWS>& places, const float (&fade)[2][HEADS],
+                           unsigned tile, int lane) {
+    if (__any_sync(~0u, fade[tile % 2][lane % HEADS] != 1.0f)) multiply_by(fade[tile % 2], lane);
+    constexpr int stride = ROWS / 4 + 2;
+    const uint4* const values = places.values + tile % row_buffers * (ROWS * row_stride);
+    const uint2* const weights = places.weights + tile % 2 * (2 * HEADS * stride);
+#pragma unroll 1  // two at once take more registers than there are on sm_100
+    for (int row = 0; row < ROWS; row += 16) {
       std::uint32_t a[head_tiles][TERMS][4];
 #pragma unroll
       for (int i = 0; i < head_tiles * TERMS; ++i)
         ldmatrix_x4(a[i % head_tiles][i / head_tiles],
-                    &s.weights[i / head_tiles][i % head_tiles * 16 + in_16][row / 4 + in_vectors * 2]);
+                    weights + (i / head_tiles * HEADS + i % head_tiles * 16) * stride + row / 4);
 #pragma unroll
       for (int c = 0; c < 4; ++c) {
         std::uint32_t b[4];
-        ldmatrix_x4_trans(b, &s.rows[row + in_16][at.warp * 8 + c * 2 + in_vectors]);
+        ldmatrix_x4_trans(b, values + row * row_stride + c * 2);
         const std::uint32_t b0[2] = {b[0], b[1]}, b1[2] = {b[2], b[3]};
 #pragma unroll
         for (int i = 0; i < head_tiles * TERMS; ++i) {
@@ -176,14 +158,18 @@ struct output_part {
       }
     }
   }
-  // out: of the block's first head; those beyond `heads` are padding.
+  // out: of the block's first head; those beyond `heads` are padding. Lanes swap values, so that each holds
+  // two neighbours of what `column_of` has spread.
   __device__ void write(float* out, int heads, const attend_place& at) const {
+    const bool odd = at.lane % 2 != 0;
 #pragma unroll
     for (int i = 0; i < head_tiles * 16; ++i) {
-      const int head = i / 8 * 8 + at.lane / 4, column = at.warp * 64 + i % 8 * 8 + at.lane % 4 * 2;
-      if (head >= heads) continue;
-      out[head * latent + column_of(column)] = sum[i / 16][i % 8][i / 8 % 2 * 2];
-      out[head * latent + column_of(column + 1)] = sum[i / 16][i % 8][i / 8 % 2 * 2 + 1];
+      const float a = sum[i / 16][i % 8][i / 8 % 2 * 2], b = sum[i / 16][i % 8][i / 8 % 2 * 2 + 1];
+      const float other = __shfl_xor_sync(~0u, odd ? a : b, 1);
+      const int head = i / 8 * 8 + at.lane / 4, column = at.warp * 64 + i % 8 * 8;
+      if (head < heads)
+        *reinterpret_cast<float2*>(out + head * latent + column_of(column) + at.lane % 4 * 2) =
+            odd ? float2{other, b} : float2{a, other};
     }
   }
 };

@@ -11,6 +11,10 @@
 #include "ess_core/device/cuda/kernels/tests/device_memory.h"
 #include "ess_core/reference/attention.h"
 
+#ifdef ESSBENCH_CUDA_EMULATED
+#include "ess_core/device/cuda/emulation/stand_in.h"
+#endif
+
 namespace ess::ESS_CUDA::test {
 namespace {
 
@@ -189,12 +193,12 @@ void expect_reference(const scene& s) {
 
 TEST_F(cuda_attend, equals_the_reference) {
   for (const int heads : {1, 4, 16, 17, 33}) expect_reference({.heads = heads, .valid = {37}});
-  for (const int rows : {1, 2, 31, 63, 64, 65, 128, 300})
+  for (const int rows : {1, 2, 31, 32, 33, 64, 65, 96, 129, 300})
     expect_reference({.top_k = 300, .valid = {rows}, .device_rows = 200});
 }
 
 TEST_F(cuda_attend, equals_the_reference_over_several_splits) {
-  expect_reference({.heads = 3, .top_k = 1100, .valid = {1100, 513, 512, 1, 0}, .device_rows = 1000});
+  expect_reference({.heads = 3, .top_k = 1100, .valid = {1100, 1025, 1024, 513, 1, 0}, .device_rows = 1000});
 }
 
 // 32 heads a block.
@@ -239,10 +243,10 @@ TEST_F(cuda_attend, one_term_is_coarser) {
 }
 
 TEST_F(cuda_attend, no_valid_row_gives_zeros_and_infinity) {
-  for (const int top_k : {37, 600})
+  for (const int top_k : {37, 1200})
     for (const int valid : {0, 1}) {
       const result r =
-          run({.top_k = top_k, .valid = {valid}, .part = row_part::incoming, .device_rows = 600});
+          run({.top_k = top_k, .valid = {valid}, .part = row_part::incoming, .device_rows = 1200});
       for (const float x : r.out) ASSERT_EQ(x, 0.0f);
       for (const float x : r.lse) ASSERT_EQ(x, empty);
     }
@@ -262,7 +266,7 @@ TEST_F(cuda_attend, large_logits_do_not_overflow) {
 }
 
 TEST_F(cuda_attend, a_lane_is_the_same_alone_and_in_a_batch) {
-  for (const auto& [heads, top_k] : {std::pair{4, 530}, {40, 90}}) {
+  for (const auto& [heads, top_k] : {std::pair{4, 1060}, {40, 90}}) {
     std::vector<int> valid(static_cast<std::size_t>(heads == 4 ? 5 : 40), 0);
     valid[1] = top_k;
     valid[3] = 66;
@@ -319,6 +323,16 @@ TEST_F(cuda_attend, rows_with_large_scales) {
   }
   expect_lane(s, run(s, m), reference::attend_packed_rows(m.query, s.heads, {rows, {}}, ids, s.scale), 0);
 }
+
+#ifdef ESSBENCH_CUDA_EMULATED
+// As on sm_80.
+TEST_F(cuda_attend, less_shared_memory_means_smaller_tiles) {
+  emulation::stand_in_settings().shared_memory_optin = 163 * 1024;
+  for (const precision terms : {precision::f32_like, precision::bf16})
+    expect_reference({.heads = 35, .top_k = 100, .valid = {100, 64, 3, 0}, .terms = terms});
+  emulation::reset();
+}
+#endif
 
 TEST_F(cuda_attend, other_sizes_are_refused) {
   EXPECT_EQ(attend({.heads = 1, .kv_lora = 256}, nullptr), cudaErrorInvalidValue);

@@ -74,7 +74,7 @@ std::vector<calibration_step> calibration_steps(device_family family) {
       out.push_back(rows(transfer_kind::gather, many, row, row, blocks));
   }
   for (const std::int32_t count : {320, 4096})
-    out.push_back(rows(transfer_kind::scatter, std::min(count, many)));
+    out.push_back(rows(transfer_kind::scatter, small ? count / 10 : count));
   return out;
 }
 

@@ -19,11 +19,11 @@ std::string name_of(const testing::TestParamInfo<named_scenario>& info) { return
 void PrintTo(const named_scenario& s, std::ostream* out) { *out << s.name; }
 
 // At every MTP depth, with a mean at which all numbers of kept tokens occur. On a device that takes its time,
-// at two.
+// at one.
 std::vector<scenario> at_every_depth(scenario what) {
   std::vector<scenario> out;
   for (std::int32_t depth = 1; depth <= max_query_tokens; ++depth) {
-    if (what.on == tested_device::cuda_emulated && depth % 2 == 0) continue;
+    if (what.on == tested_device::cuda_emulated && depth != 2) continue;
     what.query_tokens = depth;
     what.mean_kept = 0.5 * (1 + depth);
     out.push_back(what);

@@ -110,8 +110,8 @@ std::vector<pool_case> pool_cases() {
   return out;
 }
 
-INSTANTIATE_TEST_SUITE_P(devices, replayed_ids, testing::ValuesIn(pool_cases()), [](const auto& info) {
-  return fmt::format("{}_{}_{}", name_of(info.param.on), info.param.system, to_string(info.param.policy));
+INSTANTIATE_TEST_SUITE_P(devices, replayed_ids, testing::ValuesIn(pool_cases()), [](const auto& of) {
+  return fmt::format("{}_{}_{}", name_of(of.param.on), of.param.system, to_string(of.param.policy));
 });
 
 class free_running : public testing::TestWithParam<tested_device> {};
@@ -139,7 +139,7 @@ TEST_P(free_running, selects_nearly_the_ids_that_the_cpu_selects) {
 
 INSTANTIATE_TEST_SUITE_P(devices, free_running,
                          testing::Values(tested_device::cuda_emulated, tested_device::cuda),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         [](const auto& of) { return std::string(name_of(of.param)); });
 
 }  // namespace
 }  // namespace ess::test

@@ -53,7 +53,7 @@ TEST_P(cuda_accuracy, is_that_of_the_cpu_device) {
 }
 
 INSTANTIATE_TEST_SUITE_P(cases, cuda_accuracy, testing::ValuesIn(cases()),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& of) { return of.param.name; });
 
 }  // namespace
 }  // namespace harness

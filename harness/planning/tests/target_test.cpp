@@ -73,7 +73,9 @@ TEST(target, a_cuda_device_holds_weights_in_their_format_and_a_slice_of_the_expe
     return plan.memory.front().bytes.value;
   };
   EXPECT_EQ(weights_of(workloads::weights_mode::bf16), 2 * weights_of(workloads::weights_mode::fp8));
-  s.model.ep_slice = 64;  // four experts: fewer than a token chooses
+  s.model.preset = "tiny_moe";
+  s.model.ep_slice = 4;  // two experts: fewer than a token chooses
+  s.context_tokens = 512;
   EXPECT_EQ(plan_point({.requested = s}, on).verdict, plan_verdict::unsupported);
 }
 

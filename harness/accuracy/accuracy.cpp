@@ -157,8 +157,6 @@ batch_difference compare(const batch_record& got, const batch_record& want, std:
   return d;
 }
 
-// Attention in two parts sums in another order, and from then on the two decode apart, each of them right: so
-// their difference is reported, and what is judged is each operation against double.
 // Of those seats only, in their order, that the other run has.
 batch_record part_of(const batch_record& all, const std::vector<ess::request_id>& requests) {
   batch_record out;
@@ -182,6 +180,8 @@ batch_record part_of(const batch_record& all, const std::vector<ess::request_id>
   return out;
 }
 
+// Attention in two parts sums in another order, and from then on the two decode apart, each of them right: so
+// their difference is reported, and what is judged is each operation against double.
 findings compare_batches(const accuracy_inputs& in, const std::vector<batch_record>& got,
                          const reference_run& want) {
   findings out;

@@ -70,8 +70,8 @@ void add_workload_arguments(CLI::App& command, workload_arguments& into) {
 void add_device_option(CLI::App& command, std::string& into) {
   command
       .add_option("--device", into,
-                  "What executes the steps: cpu, or sim:PROFILE, a simulation of a cluster such as "
-                  "sim:h200_ep32")
+                  "What executes the steps: cpu; cuda, a GPU; cuda_emulated, the same source on the CPU; or "
+                  "sim:PROFILE, a simulation of a cluster such as sim:h200_ep32")
       ->capture_default_str();
 }
 

@@ -28,7 +28,7 @@ TEST(calibration, rates_follow_from_bytes_and_times) {
   EXPECT_EQ(attempt.metrics.at("transfer_us").n, 5);
 }
 
-// Every transfer that is planned can be done, and moves what it says, on the devices that are here.
+// Planned and accepted, that is: what gathers and scatters move is tested with the kernels.
 TEST(calibration, every_step_runs_on_the_stand_in) {
   const target on = *target::parse("cuda_emulated");
   const auto probe = make_probe(on);

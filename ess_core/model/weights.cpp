@@ -190,6 +190,20 @@ std::vector<float> make_weights(const model_dims& model, std::uint64_t seed, std
   return out;
 }
 
+std::vector<float> make_absorbing_k_up(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
+  const std::vector<float> stored = make_weights(model, seed, layer, weight_kind::k_up);
+  const auto rows = static_cast<std::size_t>(model.kv_lora);
+  const auto columns = static_cast<std::size_t>(model.nope);
+  std::vector<float> out(stored.size());
+  for (std::size_t head = 0; head < static_cast<std::size_t>(model.heads); ++head) {
+    const std::size_t first = head * rows * columns;
+    for (std::size_t c = 0; c < columns; ++c) {
+      for (std::size_t r = 0; r < rows; ++r) out[first + r * columns + c] = stored[first + c * rows + r];
+    }
+  }
+  return out;
+}
+
 // Layers differ in how fast their selection changes, by up to a fifth either way, in no order of depth. The
 // mean puts step overlap and misses of `mini` at ratio 0.2 where the paper has them (docs/method.md,
 // "Locality").

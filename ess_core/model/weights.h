@@ -51,6 +51,9 @@ void fill_weights(const model_dims& model, std::uint64_t seed, std::int32_t laye
                   std::span<float> out, std::int32_t expert = 0);
 [[nodiscard]] std::vector<float> make_weights(const model_dims& model, std::uint64_t seed, std::int32_t layer,
                                               weight_kind kind, std::int32_t expert = 0);
+// k_up as products y = W x that absorb a query: [heads][kv_lora][nope].
+[[nodiscard]] std::vector<float> make_absorbing_k_up(const model_dims& model, std::uint64_t seed,
+                                                     std::int32_t layer);
 
 // The hidden state that enters a step is made of four equal blocks: a part fixed per request, a slow one, a
 // fast one, and noise (ess_core/engine/open_loop.h). How much of each a layer's queries see decides its

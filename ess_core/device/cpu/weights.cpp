@@ -27,29 +27,11 @@ std::vector<gated_weights> pack_experts(const model_dims& model, std::uint64_t s
   return out;
 }
 
-// k_up is stored [heads][nope][kv_lora]; as a product y = x W^T it is W = [kv_lora][nope].
-std::vector<packed_matrix> pack_k_up(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
-  const std::vector<float> all = make_weights(model, seed, layer, weight_kind::k_up);
-  const auto rows = static_cast<std::size_t>(model.kv_lora);
-  const auto columns = static_cast<std::size_t>(model.nope);
-  std::vector<float> transposed(rows * columns);
+// all: [heads][rows][columns].
+std::vector<packed_matrix> pack_heads(const std::vector<float>& all, int heads, int rows, int columns) {
   std::vector<packed_matrix> out;
-  for (std::size_t head = 0; head < static_cast<std::size_t>(model.heads); ++head) {
-    const float* from = all.data() + head * rows * columns;
-    for (std::size_t c = 0; c < columns; ++c) {
-      for (std::size_t r = 0; r < rows; ++r) transposed[r * columns + c] = from[c * rows + r];
-    }
-    out.emplace_back(transposed.data(), model.kv_lora, model.nope);
-  }
-  return out;
-}
-
-std::vector<packed_matrix> pack_v_up(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
-  const std::vector<float> all = make_weights(model, seed, layer, weight_kind::v_up);
-  std::vector<packed_matrix> out;
-  for (int head = 0; head < model.heads; ++head) {
-    out.emplace_back(all.data() + std::ptrdiff_t{head} * model.v * model.kv_lora, model.v, model.kv_lora);
-  }
+  for (int head = 0; head < heads; ++head)
+    out.emplace_back(all.data() + std::ptrdiff_t{head} * rows * columns, rows, columns);
   return out;
 }
 
@@ -67,8 +49,9 @@ layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32
           .router = packed(weight_kind::router),
           .router_bias = make_weights(model, seed, layer, weight_kind::router_bias),
           .experts = pack_experts(model, seed, layer),
-          .k_up = pack_k_up(model, seed, layer),
-          .v_up = pack_v_up(model, seed, layer),
+          .k_up = pack_heads(make_absorbing_k_up(model, seed, layer), model.heads, model.kv_lora, model.nope),
+          .v_up = pack_heads(make_weights(model, seed, layer, weight_kind::v_up), model.heads, model.v,
+                             model.kv_lora),
           .index_k_norm = make_weights(model, seed, layer, weight_kind::index_k_norm)};
 }
 

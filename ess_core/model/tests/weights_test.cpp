@@ -51,6 +51,21 @@ TEST(weights, preserve_the_variance_of_their_input) {
   }
 }
 
+TEST(weights, of_k_up_absorb_a_query_transposed_by_head) {
+  const model_dims m = tiny();
+  const auto stored = make_weights(m, 3, 1, weight_kind::k_up);
+  const auto absorbing = make_absorbing_k_up(m, 3, 1);
+  ASSERT_EQ(absorbing.size(), stored.size());
+  for (int head = 0; head < m.heads; ++head) {
+    for (int n = 0; n < m.nope; ++n) {
+      for (int l = 0; l < m.kv_lora; ++l) {
+        ASSERT_EQ(absorbing[static_cast<std::size_t>((head * m.kv_lora + l) * m.nope + n)],
+                  stored[static_cast<std::size_t>((head * m.nope + n) * m.kv_lora + l)]);
+      }
+    }
+  }
+}
+
 TEST(weights, of_matrices_are_bf16_values) {
   const model_dims m = with_draft_layers(find_model_preset("tiny_moe").value());
   for (int layer = 0; layer < m.layers; ++layer) {

@@ -194,4 +194,20 @@ byte_count total(const std::vector<memory_item>& items, memory_tier tier) {
   return sum;
 }
 
+bool has_weights_for(const model_dims& model, const operation& op) {
+  switch (op.kind) {
+    case op_kind::feed_forward:
+      return !model.is_moe_layer(op.layer);
+    case op_kind::route:
+    case op_kind::dispatch:
+    case op_kind::experts:
+    case op_kind::combine:
+      return model.is_moe_layer(op.layer);
+    case op_kind::draft:
+      return model.is_draft_layer(op.layer);
+    default:
+      return true;
+  }
+}
+
 }  // namespace ess

@@ -151,5 +151,7 @@ class device {
 [[nodiscard]] memory_tier buffer_tier(buffer_id buffer);
 // Where a layer's pools begin in their buffer.
 [[nodiscard]] std::int64_t pool_offset(const memory_layout& layout, std::int32_t layer);
+// Whether the layer of an operation has its weights: a layer has those of one kind of feed-forward.
+[[nodiscard]] bool has_weights_for(const model_dims& model, const operation& op);
 
 }  // namespace ess

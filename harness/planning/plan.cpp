@@ -6,6 +6,7 @@
 
 #include "baselines/systems.h"
 #include "ess_core/cache/sparse_pool.h"
+#include "ess_core/device/cuda/cuda_device.h"
 #include "ess_core/model/presets.h"
 #include "workloads/number_list.h"
 
@@ -104,8 +105,9 @@ std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
 std::string missing_mechanism(const settings& s, const planned_point& plan) {
   const ess::model_dims& model = plan.model;
   if (is_cuda(plan.family) && s.prefetch_rows > 0) return "the CUDA device does not fetch rows ahead";
-  if (is_cuda(plan.family) && plan.system->has_pool() && plan.system->pool() != ess::pool_kind::lru &&
-      plan.system->pool() != ess::pool_kind::clock && plan.system->pool() != ess::pool_kind::hash_scan) {
+  // The stand-in is the same source, and there without a toolkit.
+  if (is_cuda(plan.family) && plan.system->has_pool() &&
+      !ess::cuda_emulated::has_pools_of(plan.system->pool())) {
     return fmt::format("the CUDA device has no pools of policy {}", to_string(plan.system->pool()));
   }
   const bool dense = model.index_heads == 0;

@@ -81,23 +81,6 @@ handler handler_of(op_kind kind) {
   return nullptr;
 }
 
-// A layer has the weights of one kind of feed-forward.
-bool has_weights_for(const model_dims& model, const operation& op) {
-  switch (op.kind) {
-    case op_kind::feed_forward:
-      return !model.is_moe_layer(op.layer);
-    case op_kind::route:
-    case op_kind::dispatch:
-    case op_kind::experts:
-    case op_kind::combine:
-      return model.is_moe_layer(op.layer);
-    case op_kind::draft:
-      return model.is_draft_layer(op.layer);
-    default:
-      return true;
-  }
-}
-
 // Ids of the larger selection, then what selecting needs.
 std::size_t select_next_scratch_bytes(const memory_layout& l) {
   const auto ids = static_cast<std::size_t>(l.model.top_k + l.prefetch_rows) * sizeof(token_id);

@@ -249,13 +249,8 @@ class gpu_device final : public device {
       throw unsupported(fmt::format("the {} device has no {} operation", name(), kind));
     if (op.stream == stream_id::network)
       throw unsupported(fmt::format("the {} device has no network for {}", name(), kind));
-    const bool of_experts = op.kind == op_kind::route || op.kind == op_kind::dispatch ||
-                            op.kind == op_kind::experts || op.kind == op_kind::combine;
-    const bool moe = context_.model().is_moe_layer(op.layer);
-    if ((of_experts && !moe) || (op.kind == op_kind::feed_forward && moe) ||
-        (op.kind == op_kind::draft && !context_.model().is_draft_layer(op.layer))) {
+    if (!has_weights_for(context_.model(), op))
       throw unsupported(fmt::format("layer {} has no weights for {}", op.layer, kind));
-    }
   }
 
   void allocate_buffers() {
@@ -304,7 +299,7 @@ class gpu_device final : public device {
 
   cuda_device_options options_;
   device_guard on_;
-  gpu_info gpu_;
+  cuda_gpu gpu_;
   std::shared_ptr<weights_cache> weights_;
   context context_;
   step_runner runner_;
@@ -314,11 +309,9 @@ class gpu_device final : public device {
 
 int gpu_count() { return device_count(); }
 
-cuda_gpu describe(int ordinal) {
-  const gpu_info g = describe_gpu(ordinal);
-  return {g.name,   g.compute_major, g.compute_minor,   g.multiprocessors,
-          g.memory, g.numa_node,     g.runtime_version, g.driver_version};
-}
+cuda_gpu describe(int ordinal) { return describe_gpu(ordinal); }
+
+bool has_pools_of(pool_kind policy) { return can_resolve(policy); }
 
 std::shared_ptr<void> make_weights_cache() { return std::make_shared<weights_cache>(); }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "ess_core/device/cuda/cuda_gpu.h"
 #include "ess_core/device/device.h"
 #include "ess_core/device/transfer_probe.h"
 
@@ -20,18 +21,8 @@ struct cuda_device_options {
   // time its operations. Without graphs all runs are.
   bool graphs = true;
   int profiled_runs = 2;
-  bool batched_copies = false;  // fetch_by_call: all copies of a layer in one call of the runtime (CUDA 13)
+  bool batched_copies = false;    // fetch_by_call: all copies of a layer in one call of the runtime (CUDA 13)
   std::shared_ptr<void> weights;  // of make_cuda_weights_cache; null: not shared
-};
-
-// What a result says of the GPU that gave it; see ess_core/device/cuda/runtime.h.
-struct cuda_gpu {
-  std::string name;
-  int compute_major = 0, compute_minor = 0;
-  int multiprocessors = 0;
-  byte_count memory;
-  int numa_node = -1;                           // of the host, next to it; -1: not known
-  int runtime_version = 0, driver_version = 0;  // 1000 x major + 10 x minor
 };
 
 // Each in a namespace of its own, with the same functions.
@@ -39,6 +30,7 @@ struct cuda_gpu {
   namespace name {                                                                       \
   [[nodiscard]] int gpu_count(); /* 0 where there is no driver */                        \
   [[nodiscard]] cuda_gpu describe(int ordinal);                                          \
+  [[nodiscard]] bool has_pools_of(pool_kind policy);                                     \
   [[nodiscard]] std::shared_ptr<void> make_weights_cache();                              \
   /* Throws unsupported where there is no such GPU. */                                   \
   [[nodiscard]] std::unique_ptr<device> make_device(const cuda_device_options& options); \

@@ -160,7 +160,7 @@ class gpu_probe final : public transfer_probe {
   static std::uint8_t* bytes_of(const device_memory& m) { return reinterpret_cast<std::uint8_t*>(m.data()); }
 
   device_guard on_;
-  gpu_info gpu_;
+  cuda_gpu gpu_;
   std::vector<stream> streams_;
   event begin_{event::timing::on}, end_{event::timing::on}, fork_{event::timing::off};
   pinned_memory host_;

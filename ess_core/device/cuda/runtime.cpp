@@ -170,10 +170,10 @@ int device_count() {
   return count;
 }
 
-gpu_info describe_gpu(int ordinal) {
+cuda_gpu describe_gpu(int ordinal) {
   cudaDeviceProp p{};
   check(fmt::format("cudaGetDeviceProperties({})", ordinal), cudaGetDeviceProperties(&p, ordinal));
-  gpu_info out{.name = p.name,
+  cuda_gpu out{.name = p.name,
                .compute_major = p.major,
                .compute_minor = p.minor,
                .multiprocessors = p.multiProcessorCount,

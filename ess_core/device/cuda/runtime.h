@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "ess_core/base/units.h"
+#include "ess_core/device/cuda/cuda_gpu.h"
 #include "ess_core/device/cuda/platform.h"
 
 namespace ess::ESS_CUDA {
@@ -141,19 +142,9 @@ class pinned_memory {
   std::size_t size_ = 0;
 };
 
-// What a result says of the GPU that gave it.
-struct gpu_info {
-  std::string name;  // "NVIDIA H100 80GB HBM3"
-  int compute_major = 0, compute_minor = 0;
-  int multiprocessors = 0;
-  byte_count memory;
-  int numa_node = -1;                           // of the host, next to it; -1: not known
-  int runtime_version = 0, driver_version = 0;  // 1000 x major + 10 x minor
-};
-
 // 0 where there is no driver.
 [[nodiscard]] int device_count();
-[[nodiscard]] gpu_info describe_gpu(int ordinal);
+[[nodiscard]] cuda_gpu describe_gpu(int ordinal);
 [[nodiscard]] byte_count free_device_memory();
 
 }  // namespace ess::ESS_CUDA

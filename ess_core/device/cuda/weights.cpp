@@ -59,7 +59,8 @@ class layer_maker {
             .index_q = of(weight_kind::index_q),
             .index_k = of(weight_kind::index_k),
             .index_head_weight = of(weight_kind::index_head_weight),
-            .k_up = key_up(),
+            .k_up = pack(make_absorbing_k_up(model_, seed_, layer_), model_.heads,
+                         {model_.kv_lora, model_.nope}, model_.weights),
             .v_up = pack(values(weight_kind::v_up), model_.heads, {model_.v, model_.kv_lora}, model_.weights),
             .dense = {of(weight_kind::gate_up), of(weight_kind::down)},
             .experts = {of(weight_kind::expert_gate_up), of(weight_kind::expert_down)},
@@ -85,20 +86,6 @@ class layer_maker {
   [[nodiscard]] packed_weights of(weight_kind kind) const {
     const int count = matrices_of(model_, layer_, kind);
     return count == 0 ? packed_weights{} : pack(values(kind), count, shape_of(model_, kind), model_.weights);
-  }
-  // k_up is stored [heads][nope][kv_lora]; as a product y = x W^T it is W = [kv_lora][nope].
-  [[nodiscard]] packed_weights key_up() const {
-    const std::vector<float> all = values(weight_kind::k_up);
-    const auto rows = static_cast<std::size_t>(model_.kv_lora);
-    const auto columns = static_cast<std::size_t>(model_.nope);
-    std::vector<float> transposed(all.size());
-    for (std::size_t head = 0; head < static_cast<std::size_t>(model_.heads); ++head) {
-      const std::size_t first = head * rows * columns;
-      for (std::size_t c = 0; c < columns; ++c)
-        for (std::size_t r = 0; r < rows; ++r)
-          transposed[first + r * columns + c] = all[first + c * rows + r];
-    }
-    return pack(transposed, model_.heads, {model_.kv_lora, model_.nope}, model_.weights);
   }
 
   const model_dims& model_;

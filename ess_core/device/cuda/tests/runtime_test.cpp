@@ -96,7 +96,7 @@ TEST_F(cuda_runtime, a_capture_that_fails_leaves_the_stream_usable) {
 }
 
 TEST_F(cuda_runtime, the_gpu_is_described) {
-  const gpu_info gpu = describe_gpu(0);
+  const cuda_gpu gpu = describe_gpu(0);
   EXPECT_FALSE(gpu.name.empty());
   EXPECT_GE(gpu.compute_major, 8);
   EXPECT_GT(gpu.multiprocessors, 0);

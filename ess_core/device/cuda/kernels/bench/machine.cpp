@@ -71,7 +71,7 @@ void say(const char* key, double value) { benchmark::AddCustomContext(key, fmt::
 const machine_rates& machine() { return rates; }
 
 void measure_machine() {
-  const gpu_info gpu = describe_gpu(0);
+  const cuda_gpu gpu = describe_gpu(0);
   int l2 = 0;
   check("cudaDeviceGetAttribute", cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, 0));
   rates.l2_bytes = l2;

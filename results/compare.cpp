@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <set>
 #include <utility>
 
 #include "results/gain.h"
@@ -14,59 +12,6 @@ namespace results {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::array<std::string_view, 4> machine_settings = {
-    "device_budget_bytes", "device_budget_beyond_weights_bytes", "host_budget_bytes", "cpu_threads"};
-constexpr std::array<std::string_view, 4> machine_groups = {"link.", "cluster.", "measure.", "accuracy."};
-
-bool is_of_machine(std::string_view path) {
-  return std::ranges::find(machine_settings, path) != machine_settings.end() ||
-         std::ranges::any_of(machine_groups, [&](std::string_view group) { return path.starts_with(group); });
-}
-
-json key_of(const loaded_point& point) {
-  json key = {{"(label)", point.point.label}, {"(system)", point.point.system}};
-  for (const auto& [path, value] : point.point.requested.items()) {
-    if (!is_of_machine(path)) key[path] = value;
-  }
-  return key;
-}
-
-std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-
-json builds_of(const loaded_run& run) {
-  return {{"essbench_version", run.run.essbench_version},
-          {"git_revision", run.run.git_revision},
-          {"git_dirty", run.run.git_dirty},
-          {"workload", run.run.workload_name},
-          {"workload_hash", run.workload.hash}};
-}
-
-// {"/cpu/model": value} as {"cpu.model": value}
-json flat(const json& nested) {
-  json made = json::object();
-  const json leaves = nested.flatten();  // named: items() refers to it
-  for (const auto& [pointer, value] : leaves.items()) {
-    std::string path = pointer.empty() ? pointer : pointer.substr(1);
-    std::ranges::replace(path, '/', '.');
-    made[path] = value;
-  }
-  return made;
-}
-
-void add_differences(const std::string& prefix, const json& a, const json& b, std::vector<difference>& into) {
-  std::set<std::string> paths;
-  for (const json* side : {&a, &b}) {
-    for (const auto& [path, value] : side->items()) paths.insert(path);
-  }
-  const auto side_text = [](const json& side, const std::string& path) {
-    return side.contains(path) ? text_of(side.at(path)) : "-";
-  };
-  for (const std::string& path : paths) {
-    difference found{prefix + path, side_text(a, path), side_text(b, path)};
-    if (found.a != found.b) into.push_back(std::move(found));
-  }
-}
 
 std::string status_of(const loaded_point& point) {
   return point.last() == nullptr ? "not tried" : std::string(to_string(point.last()->status));
@@ -145,12 +90,11 @@ point_comparison compare_points(const pair_of_points& pair, const bootstrap_opti
 
 comparison compare(const loaded_run& a, const loaded_run& b, const bootstrap_options& options) {
   comparison made{.a = a.run, .b = b.run};
-  add_differences("", builds_of(a), builds_of(b), made.differences);
-  add_differences("environment.", flat(a.env), flat(b.env), made.differences);
+  made.differences = all_differences(a, b);
   std::vector<std::pair<json, const loaded_point*>> left;  // of B, not matched yet
-  for (const loaded_point& point : b.points) left.emplace_back(key_of(point), &point);
+  for (const loaded_point& point : b.points) left.emplace_back(matching_key(point), &point);
   for (const loaded_point& point : a.points) {
-    const json key = key_of(point);
+    const json key = matching_key(point);
     const auto twin = std::ranges::find(left, key, &std::pair<json, const loaded_point*>::first);
     if (twin == left.end()) {
       made.only_in_a.push_back(point.point.label);

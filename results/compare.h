@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "results/matching.h"
 #include "results/record.h"
 #include "results/statistics.h"
 
@@ -31,12 +32,6 @@ struct point_comparison {
   // tokens_per_s over that of all_gpu in the same run; only where both runs have one.
   std::optional<metric_comparison> gain;
   std::string gain_incomparable;  // why gains are not compared, though both runs have one
-};
-
-struct difference {
-  std::string path;  // "git_revision", "environment.cpu.model"
-  std::string a;     // JSON text; "-" where it is missing
-  std::string b;
 };
 
 struct comparison {

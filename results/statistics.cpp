@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -58,6 +59,24 @@ std::pair<std::size_t, double> order_for(std::size_t n, double confidence) {
   return best;
 }
 
+// From this many samples on, where a resampled median lies is drawn instead of every sample.
+constexpr std::size_t many_samples = 1000;
+
+// Standard normal, by Box and Muller.
+double normal(const ess::counter_rng& rng, std::uint64_t index) {
+  const double radius = std::sqrt(-2.0 * std::log1p(-rng.uniform(2 * index)));
+  return radius * std::cos(2.0 * std::numbers::pi * rng.uniform(2 * index + 1));
+}
+
+// The rank of a median among n resampled ones is n times a Beta((n + 1) / 2, (n + 1) / 2) variable: normal,
+// mean 1/2 and variance 1 / (4 (n + 2)), up to terms of 1 / n.
+double median_by_rank(std::span<const double> sorted_samples, const ess::counter_rng& rng,
+                      std::uint64_t replicate) {
+  const auto n = static_cast<double>(sorted_samples.size());
+  const double rank = n * (0.5 + normal(rng, replicate) / (2.0 * std::sqrt(n + 2.0)));
+  return sorted_samples[static_cast<std::size_t>(std::clamp(rank, 0.0, n - 1.0))];
+}
+
 // The median of one resampling; draw i of replicate r has the counter r * n + i.
 double resampled_median(std::span<const double> samples, const ess::counter_rng& rng, std::uint64_t replicate,
                         std::vector<double>& scratch) {
@@ -67,6 +86,26 @@ double resampled_median(std::span<const double> samples, const ess::counter_rng&
   }
   return median_in_place(scratch);
 }
+
+// Medians of samples drawn with replacement.
+class resampler {
+ public:
+  resampler(std::span<const double> samples, const ess::counter_rng& rng)
+      : samples_(samples),
+        sorted_(samples.size() < many_samples ? std::vector<double>{} : sorted(samples)),
+        rng_(rng) {}
+
+  [[nodiscard]] double median(std::uint64_t replicate) const {
+    return sorted_.empty() ? resampled_median(samples_, rng_, replicate, scratch_)
+                           : median_by_rank(sorted_, rng_, replicate);
+  }
+
+ private:
+  std::span<const double> samples_;
+  std::vector<double> sorted_;
+  const ess::counter_rng& rng_;
+  mutable std::vector<double> scratch_;
+};
 
 }  // namespace
 
@@ -126,12 +165,10 @@ interval bootstrap_ratio_of_medians(std::span<const double> numerator, std::span
   if (options.replicates < 1) throw std::invalid_argument("bootstrap without replicates");
   const ess::counter_rng above(options.seed, ess::purpose::bootstrap, 0);
   const ess::counter_rng below(options.seed, ess::purpose::bootstrap, 1);
+  const resampler top(numerator, above), bottom(denominator, below);
   std::vector<double> ratios;
-  std::vector<double> scratch;
-  for (std::uint64_t r = 0; r < static_cast<std::uint64_t>(options.replicates); ++r) {
-    const double top = resampled_median(numerator, above, r, scratch);
-    ratios.push_back(top / resampled_median(denominator, below, r, scratch));
-  }
+  for (std::uint64_t r = 0; r < static_cast<std::uint64_t>(options.replicates); ++r)
+    ratios.push_back(top.median(r) / bottom.median(r));
   std::ranges::sort(ratios);
   const double tail = (1.0 - options.confidence) / 2.0;
   return {quantile_of_sorted(ratios, tail), quantile_of_sorted(ratios, 1.0 - tail)};

@@ -57,7 +57,8 @@ struct bootstrap_options {
 };
 
 // Percentile interval of median(numerator) / median(denominator), both resampled with replacement. The same
-// samples and seed give the same bits everywhere.
+// samples and seed give the same bits everywhere; from 1,000 samples on, where the rank of a resampled median
+// is drawn from its normal limit, up to the last bit of a logarithm.
 [[nodiscard]] interval bootstrap_ratio_of_medians(std::span<const double> numerator,
                                                   std::span<const double> denominator,
                                                   const bootstrap_options& options = {});

@@ -157,5 +157,19 @@ TEST(bootstrap, covers_the_true_ratio_about_as_often_as_it_should) {
   EXPECT_LT(share, 0.99) << "seed 17";
 }
 
+// Drawing ranks for 1,000 samples gives the interval that resampling 999 of them gives.
+TEST(statistics, intervals_of_many_samples_are_those_of_resampling) {
+  std::vector<double> many;
+  const ess::counter_rng draw(5, ess::purpose::microbenchmark);
+  for (std::uint64_t i = 0; i < 1000; ++i) many.push_back(100 + 10 * draw.uniform(i));
+  const std::vector<double> fewer(many.begin(), many.end() - 1);
+  const std::vector<double> one = {100};
+  const interval drawn = bootstrap_ratio_of_medians(many, one, {.replicates = 20'000});
+  const interval resampled = bootstrap_ratio_of_medians(fewer, one, {.replicates = 20'000});
+  EXPECT_NEAR(drawn.lo, resampled.lo, 0.0008);  // a tenth of the interval
+  EXPECT_NEAR(drawn.hi, resampled.hi, 0.0008);
+  EXPECT_GT(drawn.hi - drawn.lo, 0.005);
+}
+
 }  // namespace
 }  // namespace results

@@ -45,16 +45,6 @@ void compare_metrics(const loaded_point& a, const loaded_point& b, const bootstr
   }
 }
 
-// Empty: the proportions agree, or were not stored.
-std::string objection_to_gain(const loaded_point& a, const loaded_point& b) {
-  const metric_value* first = find_metric(a, "link_proportion");
-  const metric_value* second = find_metric(b, "link_proportion");
-  if (first == nullptr || second == nullptr) return {};
-  const auto [low, high] = std::minmax(first->median, second->median);
-  if (high - low <= link_proportion_tolerance * low) return {};
-  return fmt::format("link proportion {:.3g} against {:.3g}", first->median, second->median);
-}
-
 struct pair_of_points {
   const loaded_run& run_a;
   const loaded_run& run_b;
@@ -87,6 +77,15 @@ point_comparison compare_points(const pair_of_points& pair, const bootstrap_opti
 }
 
 }  // namespace
+
+std::string objection_to_gain(const loaded_point& a, const loaded_point& b) {
+  const metric_value* first = find_metric(a, "link_proportion");
+  const metric_value* second = find_metric(b, "link_proportion");
+  if (first == nullptr || second == nullptr) return {};
+  const auto [low, high] = std::minmax(first->median, second->median);
+  if (high - low <= link_proportion_tolerance * low) return {};
+  return fmt::format("link proportion {:.3g} against {:.3g}", first->median, second->median);
+}
 
 comparison compare(const loaded_run& a, const loaded_run& b, const bootstrap_options& options) {
   comparison made{.a = a.run, .b = b.run};

@@ -47,6 +47,9 @@ struct comparison {
 // beyond it a gain says more about the machines than about the systems.
 inline constexpr double link_proportion_tolerance = 0.10;
 
+// Why the gains of two points are not comparable; empty: the proportions agree, or were not stored.
+[[nodiscard]] std::string objection_to_gain(const loaded_point& a, const loaded_point& b);
+
 [[nodiscard]] comparison compare(const loaded_run& a, const loaded_run& b,
                                  const bootstrap_options& options = {});
 [[nodiscard]] std::string show_comparison(const comparison& of);

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "harness/command_line/command.h"
+#include "results/matching.h"
 
 namespace harness {
 
@@ -24,12 +25,36 @@ results::loaded_run load_run(results::store& store, const std::string& id) {
   return *std::move(run);
 }
 
-results::loaded_run load_named_run(const std::string& name) {
+namespace {
+
+struct named_run {
+  std::string database, run;
+};
+
+named_run parse_name(const std::string& name) {
   const std::size_t colon = name.rfind(':');
   const bool has_run = !std::filesystem::exists(name) && colon != std::string::npos;
-  auto store =
-      results::store::open(has_run ? name.substr(0, colon) : name, {.mode = results::open_mode::read_only});
-  return load_run(store, has_run ? name.substr(colon + 1) : "");
+  return has_run ? named_run{name.substr(0, colon), name.substr(colon + 1)} : named_run{name, ""};
+}
+
+}  // namespace
+
+results::loaded_run load_named_run(const std::string& name) {
+  const named_run of = parse_name(name);
+  auto store = results::store::open(of.database, {.mode = results::open_mode::read_only});
+  return load_run(store, of.run);
+}
+
+std::optional<results::loaded_run> load_latest_like(const std::string& name, std::string_view workload,
+                                                    const results::environment& machine) {
+  auto store = results::store::open(parse_name(name).database, {.mode = results::open_mode::read_only});
+  const auto runs = store.runs();
+  for (auto at = runs.rbegin(); at != runs.rend(); ++at) {
+    if (at->run.workload_name != workload) continue;
+    auto run = store.load(at->run.id);
+    if (run && results::unlike_environments(run->env, machine).empty()) return run;
+  }
+  return std::nullopt;
 }
 
 }  // namespace harness

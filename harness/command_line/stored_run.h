@@ -1,7 +1,9 @@
 // A run out of a database, as the command line names it.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "results/store.h"
 
@@ -13,5 +15,10 @@ namespace harness {
 
 // "FILE" or "FILE:RUN": the latest run of a database, or one of it.
 [[nodiscard]] results::loaded_run load_named_run(const std::string& name);
+
+// In the same database, the latest run of that workload in a like environment (results/matching.h).
+[[nodiscard]] std::optional<results::loaded_run> load_latest_like(const std::string& name,
+                                                                  std::string_view workload,
+                                                                  const results::environment& machine);
 
 }  // namespace harness

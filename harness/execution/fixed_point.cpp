@@ -90,6 +90,17 @@ void put_rows(const planned_point& plan, const step_samples& s, attempt_record& 
   }
 }
 
+// Each scoring reads the keys of all tokens of a request, once for its query tokens together.
+void put_index_key_rate(const planned_point& plan, const step_samples& s, attempt_record& out) {
+  const auto scoring = s.op_us.find("score_keys");
+  if (scoring == s.op_us.end() || plan.simulated != nullptr) return;
+  const double bytes = static_cast<double>(plan.model.index_key_bytes().value) * plan.model.layers *
+                       plan.batch * static_cast<double>(plan.point.requested.context_tokens);
+  std::vector<double> rates;
+  for (const double us : scoring->second) rates.push_back(bytes / us * 1e-3);
+  put(out, "index_keys_gb_per_s", rates, "GB/s");
+}
+
 void put_times(const planned_point& plan, const stopping_rule& rule, const step_samples& s,
                attempt_record& out) {
   std::vector<double> step(rule.samples().begin(), rule.samples().end());
@@ -118,6 +129,7 @@ void put_times(const planned_point& plan, const stopping_rule& rule, const step_
   if (plan.point.requested.link.paced && plan.family == device_family::cpu)
     put(out, "link_late_share", s.late_share, "");
   for (const auto& [kind, us] : s.op_us) put(out, fmt::format("op_{}_us", kind), us, "us");
+  put_index_key_rate(plan, s, out);
   const auto nearest = std::ranges::min_element(
       step, {}, [&](double us) { return std::abs(us - out.metrics.at("step_time_us").median); });
   if (s.timelines.size() == step.size() && nearest != step.end()) {

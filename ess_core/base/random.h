@@ -27,6 +27,7 @@ enum class purpose : std::uint32_t {
   locality_bursts = 15,
   warm_up = 16,
   locality_stack = 20,
+  noise_draws = 21,
 };
 
 class counter_rng {

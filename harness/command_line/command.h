@@ -18,6 +18,8 @@ namespace harness {
 // What scripts rely on.
 enum class exit_code : int {
   ok = 0,
+  regression = 1,
+  ambiguous = 2,
   incorrect = 3,
   incomparable = 4,
   points_failed = 5,
@@ -37,6 +39,8 @@ void add_plan(CLI::App& app, action& chosen);
 void add_plan_capacity(CLI::App& app, action& chosen);
 void add_show(CLI::App& app, action& chosen);
 void add_compare(CLI::App& app, action& chosen);
+void add_gate(CLI::App& app, action& chosen);
+void add_noise(CLI::App& app, action& chosen);
 void add_export(CLI::App& app, action& chosen);
 void add_doctor(CLI::App& app, action& chosen);
 void add_timeline(CLI::App& app, action& chosen);

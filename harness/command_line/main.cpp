@@ -15,8 +15,8 @@ exit_code run(int argc, char** argv) {
       "essbench: a benchmark of systems that keep the KV cache of sparse-attention models outside the GPU"};
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 ok, 3 incorrect, 4 incomparable, 5 points failed, 64 usage,\n"
-      "65 bad data or database, 70 internal, 130 interrupted (resumable).");
+      "Exit codes: 0 ok, 1 regression, 2 ambiguous (gate --strict), 3 incorrect, 4 incomparable,\n"
+      "5 points failed, 64 usage, 65 bad data or database, 70 internal, 130 interrupted (resumable).");
   harness::action chosen;
   harness::add_list(app, chosen);
   harness::add_validate(app, chosen);
@@ -25,6 +25,8 @@ exit_code run(int argc, char** argv) {
   harness::add_plan_capacity(app, chosen);
   harness::add_show(app, chosen);
   harness::add_compare(app, chosen);
+  harness::add_gate(app, chosen);
+  harness::add_noise(app, chosen);
   harness::add_export(app, chosen);
   harness::add_doctor(app, chosen);
   harness::add_timeline(app, chosen);

@@ -112,15 +112,4 @@ std::vector<double> holm_adjusted(std::span<const double> p) {
   return adjusted;
 }
 
-double floor_of_spread(std::span<const double> ratios) {
-  check_positive(ratios);
-  const double middle = median(ratios);
-  std::vector<double> distances;
-  for (const double ratio : ratios) distances.push_back(std::abs(std::log(ratio / middle)));
-  // Of a normal distribution: standard deviation over median distance 1.4826; of its median, sqrt(pi / 2)
-  // times that of its mean; 99.9 % lie within 3.29.
-  return std::expm1(3.29 * 1.2533 * 1.4826 * median(distances) /
-                    std::sqrt(static_cast<double>(ratios.size())));
-}
-
 }  // namespace results

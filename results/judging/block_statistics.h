@@ -30,8 +30,4 @@ namespace results {
 // Holm's step-down adjustment for as many tests as there are p-values; in their order.
 [[nodiscard]] std::vector<double> holm_adjusted(std::span<const double> p);
 
-// A bound that the median ratio of blocks that differ by chance alone stays within in 99.9 % of cases,
-// as a share, estimated from the spread of these blocks about their own median.
-[[nodiscard]] double floor_of_spread(std::span<const double> ratios);
-
 }  // namespace results

@@ -166,6 +166,27 @@ bool are_interleaved(const arm& before, const arm& after) {
   return true;
 }
 
+// With a measured floor the ratio must be beyond it; without one the whole interval must be beyond the
+// threshold.
+double size_of_change(const judgement& of) {
+  if (of.floor_is_measured) return of.ratio;
+  return of.ratio > 1 ? std::max(1.0, of.bounds.lo) : std::min(1.0, of.bounds.hi);
+}
+
+void give_verdict(judgement& of, const judging_options& options) {
+  const double limit = 1 + of.threshold;
+  const verdict by_size = by_threshold(size_of_change(of), of.threshold);
+  const bool certain = !of.bounds.contains(1.0) && *of.p < options.alpha;
+  if (by_size != verdict::same && certain) {
+    of.what = by_size;
+  } else if (of.bounds.lo >= 1 / limit && of.bounds.hi <= limit) {
+    of.what = verdict::same;
+  } else {
+    of.what = verdict::ambiguous;
+    of.why = by_size == verdict::same ? "too noisy to tell" : "beyond the threshold, but not beyond chance";
+  }
+}
+
 class arms_judge {
  public:
   arms_judge(const arm& before, const arm& after, const judging_options& options)
@@ -319,11 +340,8 @@ judgement judge_values(const metric_rule& rule, std::span<const double> before, 
   const auto ratios = block_ratios(costs(rule, before), costs(rule, after));
   made.ratio = median(ratios);
   made.bounds = bootstrap_median_ratio(ratios, options.bootstrap);
+  if (floor != nullptr) made.floor = interleaved ? floor->interleaved : floor->sequential;
   made.floor_is_measured = floor != nullptr;
-  made.floor = floor == nullptr ? floor_of_spread(ratios)
-               : interleaved    ? floor->interleaved
-                                : floor->sequential;
-  made.same_within = made.floor_is_measured ? std::max(made.threshold, made.floor) : made.threshold;
   made.threshold = std::max(made.threshold, made.floor);
   if (ratios.size() < options.min_blocks) {
     made.why = fmt::format("{} block{}; a verdict takes {}", ratios.size(), ratios.size() == 1 ? "" : "s",
@@ -346,19 +364,8 @@ void settle(std::vector<judgement>& all, const judging_options& options) {
   }
   const auto adjusted = holm_adjusted(p);
   for (std::size_t i = 0; i < timed.size(); ++i) {
-    judgement& j = *timed[i];
-    j.p = adjusted[i];
-    const double limit = 1 + j.same_within;
-    const verdict by_size = by_threshold(j.ratio, j.threshold);
-    const bool certain = !j.bounds.contains(1.0) && *j.p < options.alpha;
-    if (by_size != verdict::same && certain) {
-      j.what = by_size;
-    } else if (j.bounds.lo >= 1 / limit && j.bounds.hi <= limit) {
-      j.what = verdict::same;
-    } else {
-      j.what = verdict::ambiguous;
-      j.why = by_size == verdict::same ? "too noisy to tell" : "beyond the threshold, but not beyond chance";
-    }
+    timed[i]->p = adjusted[i];
+    give_verdict(*timed[i], options);
   }
 }
 

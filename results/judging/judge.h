@@ -44,7 +44,7 @@ struct judging_options {
   std::size_t min_blocks = 6;       // below that at best ambiguous
   double alpha = 0.05;              // of the rank test, after Holm's correction over all points
   std::optional<double> threshold;  // in place of those of timed metrics
-  noise_floors floors;              // none for a metric: estimated from the spread of the blocks
+  noise_floors floors;              // none for a metric: the whole interval must be beyond the threshold
   bootstrap_options bootstrap;
 };
 
@@ -65,10 +65,7 @@ struct judgement {
   double ratio = 1;              // median over blocks of cost after / cost before
   interval bounds;
   std::optional<double> p;  // adjusted; none: counted, or too few blocks
-  double threshold = 0;     // beyond it slower or faster: the metric's own, or the floor
-  // Same if the interval is within it: the metric's own threshold, or a measured floor. Blocks that scatter
-  // are no evidence of sameness.
-  double same_within = 0;
+  double threshold = 0;     // the metric's own, or the floor if that is higher
   double floor = 0;
   bool floor_is_measured = false;
   std::size_t blocks = 0;

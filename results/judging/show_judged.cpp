@@ -25,9 +25,7 @@ std::string name_of(const judgement& of) {
 
 std::string threshold_text(const judgement& of) {
   return fmt::format("{:.1f} %{}", 100 * of.threshold,
-                     of.threshold > of.floor || of.floor == 0 ? ""
-                     : of.floor_is_measured                   ? " (noise)"
-                                                              : " (spread)");
+                     of.floor_is_measured && of.floor == of.threshold ? " (noise)" : "");
 }
 
 std::string operation_text(const operation_change& of) {

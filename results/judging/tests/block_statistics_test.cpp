@@ -61,15 +61,5 @@ TEST(block_statistics, points_of_a_geometric_mean_share_their_blocks) {
   EXPECT_THROW((void)bootstrap_geometric_mean(std::vector{up, {1.0}}), std::invalid_argument);
 }
 
-TEST(block_statistics, floor_follows_the_spread_and_not_the_shift) {
-  const std::vector<double> quiet = {0.99, 1.0, 1.01, 1.0, 0.99, 1.01, 1.0, 1.005};
-  std::vector<double> shifted;
-  for (const double x : quiet) shifted.push_back(1.2 * x);
-  EXPECT_NEAR(floor_of_spread(shifted), floor_of_spread(quiet), 1e-12);
-  std::vector<double> wide;
-  for (const double x : quiet) wide.push_back(x * x);
-  EXPECT_GT(floor_of_spread(wide), 1.9 * floor_of_spread(quiet));
-}
-
 }  // namespace
 }  // namespace results

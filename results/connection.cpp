@@ -63,6 +63,8 @@ std::string immutable_uri(const fs::path& file) {
   return uri + "?immutable=1";
 }
 
+bool for_writing(open_mode mode) { return mode == open_mode::create || mode == open_mode::existing; }
+
 SQLite::Database open_file(const fs::path& file, const open_options& options) {
   std::error_code ignored;
   if (options.mode != open_mode::create && !fs::exists(file, ignored)) {
@@ -70,7 +72,7 @@ SQLite::Database open_file(const fs::path& file, const open_options& options) {
   }
   const int timeout = static_cast<int>(options.busy_timeout.count());
   try {
-    if (options.mode == open_mode::read_only) {
+    if (!for_writing(options.mode)) {
       if (!must_open_immutable(file)) return {file.string(), SQLite::OPEN_READONLY, timeout};
       return {immutable_uri(file), SQLite::OPEN_READONLY | SQLite::OPEN_URI, timeout};
     }
@@ -88,8 +90,8 @@ connection::connection(fs::path file, const open_options& options)
   guarded("open", [&] {
     db_.exec("PRAGMA foreign_keys = ON");
     check_whose();
-    check_integrity();
-    if (options_.mode != open_mode::read_only) prepare_for_writing();
+    if (options_.mode != open_mode::copy_from) check_integrity();
+    if (for_writing(options_.mode)) prepare_for_writing();
   });
 }
 

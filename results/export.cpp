@@ -34,6 +34,34 @@ ordered_json metric_object(const metric_value& of) {
           {"unit", of.unit}};
 }
 
+// The environment only where it is not the run's own, as with the shards of a run.
+ordered_json import_object(const loaded_run& run, const import_record& of) {
+  return {{"kind", of.kind},
+          {"file", of.file},
+          {"at", to_iso8601(of.at)},
+          {"source_version", of.source_version},
+          {"essbench_version", of.essbench_version},
+          {"points", of.points},
+          {"attempts", of.attempts},
+          {"note", of.note},
+          {"environment", of.env == run.env ? ordered_json(nullptr) : ordered_json(of.env)}};
+}
+
+ordered_json profile_array(const profile& of) {
+  ordered_json lines = ordered_json::array();
+  for (const profile_line& line : of) {
+    lines.push_back({{"operation", line.operation},
+                     {"layer", line.layer},
+                     {"activity", to_string(line.activity)},
+                     {"name", line.name},
+                     {"count", line.count},
+                     {"cpu_us", finite_or_null(line.cpu_us)},
+                     {"gpu_us", finite_or_null(line.gpu_us)},
+                     {"bytes", line.bytes}});
+  }
+  return lines;
+}
+
 ordered_json point_object(const loaded_point& of) {
   const attempt_record* last = of.last();
   ordered_json metrics = ordered_json::object();
@@ -46,17 +74,20 @@ ordered_json point_object(const loaded_point& of) {
       for (const double value : values) series[name].push_back(finite_or_null(value));
     }
   }
-  return {{"system", of.point.system},
-          {"device", of.point.device},
-          {"clock", of.point.clock},
-          {"status", last == nullptr ? ordered_json(nullptr) : ordered_json(to_string(last->status))},
-          {"reason", last == nullptr ? "" : last->reason},
-          {"label", of.point.label},
-          {"settings", of.point.effective},
-          {"requested_settings", of.point.requested},
-          {"metrics", std::move(metrics)},
-          {"accuracy", std::move(accuracy)},
-          {"series", std::move(series)}};
+  ordered_json object = {
+      {"system", of.point.system},
+      {"device", of.point.device},
+      {"clock", of.point.clock},
+      {"status", last == nullptr ? ordered_json(nullptr) : ordered_json(to_string(last->status))},
+      {"reason", last == nullptr ? "" : last->reason},
+      {"label", of.point.label},
+      {"settings", of.point.effective},
+      {"requested_settings", of.point.requested},
+      {"metrics", std::move(metrics)},
+      {"accuracy", std::move(accuracy)},
+      {"series", std::move(series)}};
+  if (last != nullptr && !last->profiled.empty()) object["profile"] = profile_array(last->profiled);
+  return object;
 }
 
 std::string csv_field(std::string_view text) {
@@ -90,7 +121,10 @@ std::vector<std::string> csv_start(const loaded_run& run, const loaded_point& of
 ordered_json export_json(const loaded_run& run) {
   ordered_json points = ordered_json::array();
   for (const loaded_point& point : run.points) points.push_back(point_object(point));
-  return {{"run", run_object(run)}, {"environment", run.env}, {"points", std::move(points)}};
+  ordered_json all = {{"run", run_object(run)}, {"environment", run.env}};
+  for (const import_record& import : run.imports) all["imports"].push_back(import_object(run, import));
+  all["points"] = std::move(points);
+  return all;
 }
 
 std::string export_json_text(const loaded_run& run) {

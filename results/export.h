@@ -10,7 +10,8 @@ namespace results {
 
 // {"run": {...}, "environment": {...}, "points": [...]}: one entry a point, from its last attempt. A point
 // that has not been tried has the status null. Numbers that are not finite are null, as JSON has no other
-// word.
+// word. What was imported says so in "imports", a point that a profiler saw has a "profile"; other runs have
+// neither key.
 [[nodiscard]] nlohmann::ordered_json export_json(const loaded_run& run);
 // The same as text, indented, with a line feed at its end. Bytes that are no UTF-8 are replaced.
 [[nodiscard]] std::string export_json_text(const loaded_run& run);

@@ -1,39 +1,12 @@
 #include "results/reading.h"
 
-#include <fmt/format.h>
-
-#include <cmath>
-#include <limits>
 #include <map>
+
+#include "results/attempt_parts.h"
+#include "results/column_values.h"
 
 namespace results {
 namespace {
-
-[[noreturn]] void raise_unreadable(const connection& c, std::string_view what, std::string_view value) {
-  c.raise("read", store_fault::corrupt, fmt::format("'{}' is no {}", value, what));
-}
-
-attempt_status status_in(const connection& c, const std::string& name) {
-  const auto status = parse_attempt_status(name);
-  if (!status) raise_unreadable(c, "attempt status", name);
-  return *status;
-}
-
-utc_time time_in(const connection& c, const std::string& text) {
-  const auto at = parse_iso8601(text);
-  if (!at) raise_unreadable(c, "time", text);
-  return *at;
-}
-
-nlohmann::json json_in(const connection& c, const std::string& text) {
-  auto value = nlohmann::json::parse(text, nullptr, false);
-  if (value.is_discarded()) raise_unreadable(c, "JSON", text);
-  return value;
-}
-
-double number_in(const SQLite::Column& column) {
-  return column.isNull() ? std::numeric_limits<double>::quiet_NaN() : column.getDouble();
-}
 
 run_record run_in(const connection& c, SQLite::Statement& row) {
   return {.id = row.getColumn("id").getString(),
@@ -76,14 +49,6 @@ points_by_number load_points(connection& c, std::int64_t run_number, loaded_run&
   return numbers;
 }
 
-// All tables below `attempt` are read by this join.
-std::string of_run(std::string_view columns, std::string_view table, std::string_view order) {
-  return fmt::format(
-      "SELECT {} FROM {} JOIN attempt a ON a.number = t.attempt JOIN point p ON p.number = a.point "
-      "WHERE p.run = ? AND a.status IS NOT NULL ORDER BY {}",
-      columns, table, order);
-}
-
 attempts_by_number load_attempts(connection& c, std::int64_t run_number, const points_by_number& numbers,
                                  loaded_run& into) {
   attempts_by_number places;
@@ -104,80 +69,14 @@ attempts_by_number load_attempts(connection& c, std::int64_t run_number, const p
   return places;
 }
 
-void load_samples(connection& c, std::int64_t run_number, const attempts_by_number& places,
-                  loaded_run& into) {
-  SQLite::Statement row(
-      c.db(), of_run("t.attempt, t.metric, t.value", "sample t", "t.attempt, t.metric, t.position"));
-  row.bind(1, run_number);
-  while (row.executeStep()) {
-    attempt_record& attempt = at(into, places, row.getColumn(0).getInt64());
-    attempt.samples[row.getColumn(1).getString()].push_back(number_in(row.getColumn(2)));
-  }
-}
-
-void load_series(connection& c, std::int64_t run_number, const attempts_by_number& places, loaded_run& into) {
-  SQLite::Statement row(c.db(),
-                        of_run("t.attempt, t.name, t.value", "series t", "t.attempt, t.name, t.position"));
-  row.bind(1, run_number);
-  while (row.executeStep()) {
-    attempt_record& attempt = at(into, places, row.getColumn(0).getInt64());
-    attempt.series[row.getColumn(1).getString()].push_back(number_in(row.getColumn(2)));
-  }
-}
-
-timeline_operation operation_in(const connection& c, const nlohmann::json& of) try {
-  return {.kind = of.at(0).get<std::string>(),
-          .layer = of.at(1).get<int>(),
-          .first_seat = of.at(2).get<int>(),
-          .seats = of.at(3).get<int>(),
-          .stream = of.at(4).get<std::string>(),
-          .on_link = of.at(5).get<bool>(),
-          .start_us = of.at(6).get<double>(),
-          .end_us = of.at(7).get<double>()};
-} catch (const nlohmann::json::exception&) {
-  raise_unreadable(c, "operation of a timeline", of.dump());
-}
-
-void load_timelines(connection& c, std::int64_t run_number, const attempts_by_number& places,
-                    loaded_run& into) {
-  SQLite::Statement row(c.db(), of_run("t.attempt, t.operations_json", "timeline t", "t.attempt"));
-  row.bind(1, run_number);
-  while (row.executeStep()) {
-    attempt_record& attempt = at(into, places, row.getColumn(0).getInt64());
-    const std::string text = row.getColumn(1).getString();
-    const nlohmann::json operations = json_in(c, text);
-    if (!operations.is_array()) raise_unreadable(c, "timeline", text);
-    for (const nlohmann::json& op : operations) attempt.steps_timeline.push_back(operation_in(c, op));
-  }
-}
-
-void load_metrics(connection& c, std::int64_t run_number, const attempts_by_number& places,
-                  loaded_run& into) {
-  SQLite::Statement row(c.db(), of_run("t.attempt, t.name, t.median, t.lo, t.hi, t.n, t.unit", "metric t",
-                                       "t.attempt, t.name"));
-  row.bind(1, run_number);
-  while (row.executeStep()) {
-    at(into, places, row.getColumn(0).getInt64()).metrics[row.getColumn(1).getString()] = {
-        .median = number_in(row.getColumn(2)),
-        .lo = number_in(row.getColumn(3)),
-        .hi = number_in(row.getColumn(4)),
-        .n = row.getColumn(5).getInt64(),
-        .unit = row.getColumn(6).getString()};
-  }
-}
-
-void load_accuracy(connection& c, std::int64_t run_number, const attempts_by_number& places,
-                   loaded_run& into) {
-  SQLite::Statement row(c.db(), of_run("t.attempt, t.name, t.value", "accuracy t", "t.attempt, t.name"));
-  row.bind(1, run_number);
-  while (row.executeStep()) {
-    at(into, places, row.getColumn(0).getInt64()).accuracy[row.getColumn(1).getString()] =
-        number_in(row.getColumn(2));
-  }
+void load_parts(connection& c, const attempts_by_number& places, load_detail detail, loaded_run& into) {
+  attempt_parts parts(c);
+  for (const auto& [number, where] : places) parts.read(number, detail, at(into, places, number));
 }
 
 void load_events(connection& c, std::int64_t run_number, const attempts_by_number& places, loaded_run& into) {
-  SQLite::Statement row(c.db(), "SELECT attempt, at, kind, detail FROM event WHERE run = ? ORDER BY number");
+  SQLite::Statement row(c.db(),
+                        "SELECT attempt, at, kind, detail FROM event WHERE run = ? ORDER BY at, number");
   row.bind(1, run_number);
   while (row.executeStep()) {
     auto& events = row.isColumnNull(0) ? into.events : at(into, places, row.getColumn(0).getInt64()).events;
@@ -185,6 +84,33 @@ void load_events(connection& c, std::int64_t run_number, const attempts_by_numbe
                       .kind = row.getColumn(2).getString(),
                       .detail = row.getColumn(3).getString()});
   }
+}
+
+void load_imports(connection& c, std::int64_t run_number, loaded_run& into) {
+  SQLite::Statement row(c.db(),
+                        "SELECT i.*, e.json FROM import i JOIN environment e ON e.number = i.environment "
+                        "WHERE i.run = ? ORDER BY i.at, i.number");
+  row.bind(1, run_number);
+  while (row.executeStep()) {
+    into.imports.push_back({.at = time_in(c, row.getColumn("at").getString()),
+                            .kind = row.getColumn("kind").getString(),
+                            .file = row.getColumn("file").getString(),
+                            .source_version = row.getColumn("source_version").getString(),
+                            .essbench_version = row.getColumn("essbench_version").getString(),
+                            .env = json_in(c, row.getColumn("json").getString()),
+                            .points = row.getColumn("points").getInt64(),
+                            .attempts = row.getColumn("attempts").getInt64(),
+                            .note = row.getColumn("note").getString()});
+  }
+}
+
+std::vector<std::string> imported_files(connection& c, std::int64_t run_number) {
+  std::vector<std::string> files;
+  SQLite::Statement row(c.db(),
+                        "SELECT file FROM import WHERE run = ? GROUP BY file ORDER BY min(at), min(number)");
+  row.bind(1, run_number);
+  while (row.executeStep()) files.push_back(row.getColumn(0).getString());
+  return files;
 }
 
 // The run with this id, or the only one whose id begins so.
@@ -219,10 +145,13 @@ point_statuses read_point_statuses(connection& c, std::int64_t run_number) {
 std::vector<run_summary> read_runs(connection& c) {
   const SQLite::Transaction picture(c.db());
   std::vector<run_summary> all;
-  SQLite::Statement row(c.db(), "SELECT * FROM run ORDER BY number");
+  SQLite::Statement row(c.db(), "SELECT * FROM run ORDER BY started_at, number");
   while (row.executeStep()) {
-    run_summary summary{.run = run_in(c, row), .workload_hash = row.getColumn("workload").getString()};
-    for (const auto& [identity, status] : read_point_statuses(c, row.getColumn("number").getInt64())) {
+    const std::int64_t number = row.getColumn("number").getInt64();
+    run_summary summary{.run = run_in(c, row),
+                        .workload_hash = row.getColumn("workload").getString(),
+                        .imported_from = imported_files(c, number)};
+    for (const auto& [identity, status] : read_point_statuses(c, number)) {
       ++(status ? summary.points[*status] : summary.untried);
     }
     all.push_back(std::move(summary));
@@ -231,14 +160,15 @@ std::vector<run_summary> read_runs(connection& c) {
 }
 
 std::optional<std::string> read_latest_run(connection& c, const std::optional<std::string>& workload_hash) {
-  SQLite::Statement row(c.db(),
-                        "SELECT id FROM run WHERE ?1 IS NULL OR workload = ?1 ORDER BY number DESC LIMIT 1");
+  SQLite::Statement row(
+      c.db(),
+      "SELECT id FROM run WHERE ?1 IS NULL OR workload = ?1 ORDER BY started_at DESC, number DESC LIMIT 1");
   if (workload_hash) row.bind(1, *workload_hash);
   if (!row.executeStep()) return std::nullopt;
   return row.getColumn(0).getString();
 }
 
-std::optional<loaded_run> read_run(connection& c, std::string_view run_id) {
+std::optional<loaded_run> read_run(connection& c, std::string_view run_id, load_detail detail) {
   const SQLite::Transaction picture(c.db());
   const auto number = number_of(c, run_id);
   if (!number) return std::nullopt;
@@ -258,12 +188,9 @@ std::optional<loaded_run> read_run(connection& c, std::string_view run_id) {
   }
   const points_by_number points = load_points(c, *number, run);
   const attempts_by_number places = load_attempts(c, *number, points, run);
-  load_samples(c, *number, places, run);
-  load_series(c, *number, places, run);
-  load_timelines(c, *number, places, run);
-  load_metrics(c, *number, places, run);
-  load_accuracy(c, *number, places, run);
+  load_parts(c, places, detail, run);
   load_events(c, *number, places, run);
+  load_imports(c, *number, run);
   return run;
 }
 

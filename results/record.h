@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "results/profile.h"
 #include "results/timeline.h"
 
 namespace results {
@@ -110,7 +111,21 @@ struct attempt_record {
   // What is counted by layer or by step, in their order: "misses_by_layer", "misses_by_step".
   std::map<std::string, std::vector<double>> series;
   timeline steps_timeline;  // of the step nearest to the median; empty: not kept
+  profile profiled;         // empty: no profiler looked
   std::vector<event_record> events;
+};
+
+// A file that a run, or a part of it, was imported from.
+struct import_record {
+  utc_time at;
+  std::string kind;              // "essbench", "google_benchmark", "nsys"
+  std::string file;              // as it was named
+  std::string source_version;    // "schema 3", "library 1.8.0", ...
+  std::string essbench_version;  // that imported it
+  environment env;               // that the source was made in
+  std::int64_t points = 0;       // added by it
+  std::int64_t attempts = 0;
+  std::string note;  // for people: what could not be used
 };
 
 // A run as it comes back from the store.
@@ -128,6 +143,7 @@ struct loaded_run {
   workload_record workload;
   std::vector<loaded_point> points;  // in the order of their registration
   std::vector<event_record> events;  // of the run; those of attempts are with the attempts
+  std::vector<import_record> imports;
 };
 
 // The metric of the last attempt, if that was measured and has it.

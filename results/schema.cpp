@@ -106,7 +106,41 @@ CREATE TABLE timeline (
 );
 )sql";
 
-constexpr std::array<const char*, 3> steps = {version_1, version_2, version_3};
+// Where runs, or parts of them, came from: other files (results/import). `environment` is the source's: of
+// shards of one run, `run` keeps only one. And what a profiler saw of an attempt, summed by operation, layer
+// and name (results/profile.h).
+constexpr const char* version_4 = R"sql(
+CREATE TABLE import (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  run INTEGER NOT NULL REFERENCES run(number) ON DELETE CASCADE,
+  at TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  file TEXT NOT NULL,
+  source_version TEXT NOT NULL,
+  essbench_version TEXT NOT NULL,
+  environment INTEGER NOT NULL REFERENCES environment(number),
+  points INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  note TEXT NOT NULL
+);
+CREATE INDEX import_of_run ON import (run);
+CREATE INDEX event_of_attempt ON event (attempt);
+CREATE TABLE profile (
+  attempt INTEGER NOT NULL REFERENCES attempt(number) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  operation TEXT NOT NULL,
+  layer INTEGER NOT NULL,
+  activity TEXT NOT NULL CHECK (activity IN ('range', 'kernel', 'copy')),
+  name TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  cpu_us REAL,
+  gpu_us REAL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY (attempt, position)
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array<const char*, 4> steps = {version_1, version_2, version_3, version_4};
 
 }  // namespace
 

@@ -1,32 +1,16 @@
 #include "results/store.h"
 
-#include <SQLiteCpp/VariadicBind.h>
 #include <fmt/format.h>
 
 #include "results/connection.h"
 #include "results/reading.h"
+#include "results/sql.h"
 
 namespace results {
 namespace {
 
 std::string text_of(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-template <typename... Args>
-void execute(SQLite::Database& db, const char* sql, const Args&... args) {
-  SQLite::Statement statement(db, sql);
-  SQLite::bind(statement, args...);
-  statement.exec();
-}
-
-// The first column of the first row.
-template <typename... Args>
-std::optional<std::int64_t> find_number(SQLite::Database& db, const char* sql, const Args&... args) {
-  SQLite::Statement statement(db, sql);
-  SQLite::bind(statement, args...);
-  if (!statement.executeStep()) return std::nullopt;
-  return statement.getColumn(0).getInt64();
 }
 
 std::int64_t number_of_run(connection& c, const char* doing, std::string_view run_id) {
@@ -40,6 +24,12 @@ std::int64_t number_of_point(connection& c, const char* doing, std::int64_t run,
                                   std::string(identity));
   if (!number) c.raise(doing, store_fault::misuse, fmt::format("no point '{}' in this run", identity));
   return *number;
+}
+
+std::int64_t number_of_environment(SQLite::Database& db, const environment& env) {
+  const std::string machine = text_of(env);
+  execute(db, "INSERT OR IGNORE INTO environment (json) VALUES (?)", machine);
+  return find_number(db, "SELECT number FROM environment WHERE json = ?", machine).value();
 }
 
 using lists = std::map<std::string, std::vector<double>>;
@@ -67,6 +57,18 @@ void insert_timeline(SQLite::Database& db, std::int64_t attempt, const timeline&
   execute(db, "INSERT INTO timeline (attempt, operations_json) VALUES (?, ?)", attempt, text_of(operations));
 }
 
+void insert_profile(SQLite::Database& db, std::int64_t attempt, const profile& of) {
+  std::int64_t position = 0;
+  for (const profile_line& line : of) {
+    execute(
+        db,
+        "INSERT INTO profile (attempt, position, operation, layer, activity, name, count, cpu_us, gpu_us, "
+        "bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        attempt, position++, line.operation, line.layer, std::string(to_string(line.activity)), line.name,
+        line.count, line.cpu_us, line.gpu_us, line.bytes);
+  }
+}
+
 void insert_metrics(SQLite::Database& db, std::int64_t attempt, const attempt_record& of) {
   for (const auto& [name, value] : of.metrics) {
     execute(db, "INSERT INTO metric (attempt, name, median, lo, hi, n, unit) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -89,6 +91,7 @@ std::string objection_to(const attempt_record& attempt) {
   if (attempt.status != attempt_status::incorrect) return {};
   if (!attempt.samples.empty()) return "an incorrect attempt holds samples";
   if (!attempt.steps_timeline.empty()) return "an incorrect attempt holds a timeline";
+  if (!attempt.profiled.empty()) return "an incorrect attempt holds a profile";
   for (const auto& [name, value] : attempt.metrics) {
     if (is_time_unit(value.unit)) return fmt::format("an incorrect attempt holds a time, '{}'", name);
   }
@@ -112,14 +115,12 @@ std::string store::begin_run(const run_record& run, const environment& env, cons
   const std::string id = run.id.empty() ? new_run_id() : run.id;
   db_->in_transaction("begin run", [&] {
     SQLite::Database& db = db_->db();
-    const std::string machine = text_of(env);
-    execute(db, "INSERT OR IGNORE INTO environment (json) VALUES (?)", machine);
+    const std::int64_t machine = number_of_environment(db, env);
     execute(db, "INSERT OR IGNORE INTO workload (hash, name, resolved_json) VALUES (?, ?, ?)", workload.hash,
             workload.name, workload.resolved_json);
     execute(db,
             "INSERT INTO run (id, started_at, command_line, workload_name, essbench_version, git_revision, "
-            "git_dirty, environment, workload) VALUES (?, ?, ?, ?, ?, ?, ?, "
-            "(SELECT number FROM environment WHERE json = ?), ?)",
+            "git_dirty, environment, workload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             id, to_iso8601(run.started_at), run.command_line, run.workload_name, run.essbench_version,
             run.git_revision, run.git_dirty ? 1 : 0, machine, workload.hash);
   });
@@ -145,6 +146,32 @@ void store::register_point(std::string_view run_id, const point_record& point) {
   });
 }
 
+void store::record_import(std::string_view run_id, const import_record& import) {
+  db_->in_transaction("record import", [&] {
+    SQLite::Database& db = db_->db();
+    const std::int64_t run = number_of_run(*db_, "record import", run_id);
+    execute(db,
+            "INSERT INTO import (run, at, kind, file, source_version, essbench_version, environment, points, "
+            "attempts, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            run, to_iso8601(import.at), import.kind, import.file, import.source_version,
+            import.essbench_version, number_of_environment(db, import.env), import.points, import.attempts,
+            import.note);
+  });
+}
+
+void store::record_profile(std::string_view run_id, std::string_view point_identity, const profile& seen) {
+  static constexpr const char* doing = "record profile";
+  db_->in_transaction(doing, [&] {
+    SQLite::Database& db = db_->db();
+    const std::int64_t point =
+        number_of_point(*db_, doing, number_of_run(*db_, doing, run_id), point_identity);
+    const auto attempt = find_number(
+        db, "SELECT number FROM attempt WHERE point = ? AND status IS NOT NULL ORDER BY number DESC", point);
+    if (!attempt) db_->raise(doing, store_fault::misuse, "the point has no attempt");
+    insert_profile(db, *attempt, seen);
+  });
+}
+
 void store::record_attempt(std::string_view run_id, std::string_view point_identity,
                            const attempt_record& attempt) {
   static constexpr const char* doing = "record attempt";
@@ -165,6 +192,7 @@ void store::record_attempt(std::string_view run_id, std::string_view point_ident
     insert_lists(db, "INSERT INTO series (attempt, name, position, value) VALUES (?, ?, ?, ?)", number,
                  attempt.series);
     insert_timeline(db, number, attempt.steps_timeline);
+    insert_profile(db, number, attempt.profiled);
     insert_metrics(db, number, attempt);
     insert_events(db, run, number, attempt);
     execute(db, "UPDATE attempt SET status = ? WHERE number = ?", std::string(to_string(attempt.status)),
@@ -196,8 +224,8 @@ std::optional<std::string> store::latest_run(std::string_view workload_hash) {
                       [&] { return read_latest_run(*db_, std::string(workload_hash)); });
 }
 
-std::optional<loaded_run> store::load(std::string_view run_id) {
-  return db_->guarded("load run", [&] { return read_run(*db_, run_id); });
+std::optional<loaded_run> store::load(std::string_view run_id, load_detail detail) {
+  return db_->guarded("load run", [&] { return read_run(*db_, run_id, detail); });
 }
 
 }  // namespace results

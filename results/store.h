@@ -28,6 +28,7 @@ enum class open_mode : std::uint8_t {
   create,     // for writing; made if there is no such file
   existing,   // for writing; the file must be there
   read_only,  // the file must be there, and of the present schema
+  copy_from,  // as read_only, of any schema up to the present; what it holds is not checked
 };
 
 struct open_options {
@@ -38,8 +39,14 @@ struct open_options {
 struct run_summary {
   run_record run;
   std::string workload_hash;
-  std::map<attempt_status, int> points;  // by the status of their last attempt
-  int untried = 0;                       // points without an attempt
+  std::map<attempt_status, int> points;    // by the status of their last attempt
+  int untried = 0;                         // points without an attempt
+  std::vector<std::string> imported_from;  // files, as they were named
+};
+
+enum class load_detail : std::uint8_t {
+  everything,
+  without_samples,  // the bulk of a large run; medians and intervals are metrics
 };
 
 class connection;
@@ -59,20 +66,25 @@ class store {
   void resume_run(std::string_view run_id, const event_record& event);
   // Registering a point again changes nothing.
   void register_point(std::string_view run_id, const point_record& point);
+  // Notes where the run, or a part of it, came from.
+  void record_import(std::string_view run_id, const import_record& import);
+  // Of the point's last attempt, whose first profile it must be.
+  void record_profile(std::string_view run_id, std::string_view point_identity, const profile& seen);
   // One transaction. An incorrect attempt with samples, or with a metric in a unit of time, is refused.
   void record_attempt(std::string_view run_id, std::string_view point_identity,
                       const attempt_record& attempt);
 
   // Identities of the points that a resumed run leaves alone (is_finished).
   [[nodiscard]] std::set<std::string> finished_points(std::string_view run_id);
-  // Oldest first.
+  // By begin, oldest first.
   [[nodiscard]] std::vector<run_summary> runs();
   // The id of the run begun last, of any workload or of the one with this hash.
   [[nodiscard]] std::optional<std::string> latest_run();
   [[nodiscard]] std::optional<std::string> latest_run(std::string_view workload_hash);
   // All of a run, as one consistent picture. nullopt: no such run. An unambiguous beginning of an id is
   // enough.
-  [[nodiscard]] std::optional<loaded_run> load(std::string_view run_id);
+  [[nodiscard]] std::optional<loaded_run> load(std::string_view run_id,
+                                               load_detail detail = load_detail::everything);
 
  private:
   explicit store(std::unique_ptr<connection> db);

@@ -10,8 +10,9 @@ namespace results {
 namespace {
 
 constexpr std::array<std::string_view, store_fault_count> fault_names = {
-    "not_found", "cannot_open", "not_a_database", "foreign", "newer_schema", "older_schema",
-    "corrupt",   "read_only",   "full",           "io",      "busy",         "misuse"};
+    "not_found",    "cannot_open", "not_a_database", "foreign", "newer_schema",
+    "older_schema", "corrupt",     "read_only",      "full",    "io",
+    "busy",         "conflict",    "misuse"};
 
 constexpr std::array<std::string_view, store_fault_count> hints = {
     "check the path, or run a workload first",
@@ -25,6 +26,7 @@ constexpr std::array<std::string_view, store_fault_count> hints = {
     "free some disk space and resume the run",
     "check the disk's space, quota and health, then resume the run",
     "wait for the other essbench to finish, or use another file",
+    "keep the two in different databases, and compare them",
     "this is a bug in the caller"};
 
 std::string line_of(const store_error::details& of) {

@@ -22,6 +22,7 @@ enum class store_fault : std::uint8_t {
   full,       // disk full
   io,         // the operating system refused to read or write
   busy,       // another process held the lock for longer than the busy timeout
+  conflict,   // two histories of one run that exclude each other
   misuse,     // unknown run or point, a record that the schema refuses
 };
 inline constexpr int store_fault_count = static_cast<int>(store_fault::misuse) + 1;

@@ -33,6 +33,7 @@ enum class exit_code : int {
 using action = std::function<exit_code()>;
 
 void add_run(CLI::App& app, action& chosen);
+void add_import(CLI::App& app, action& chosen);
 void add_list(CLI::App& app, action& chosen);
 void add_validate(CLI::App& app, action& chosen);
 void add_plan(CLI::App& app, action& chosen);

@@ -28,6 +28,7 @@ exit_code run(int argc, char** argv) {
   harness::add_gate(app, chosen);
   harness::add_noise(app, chosen);
   harness::add_export(app, chosen);
+  harness::add_import(app, chosen);
   harness::add_doctor(app, chosen);
   harness::add_timeline(app, chosen);
   harness::add_trace(app, chosen);

@@ -7,6 +7,7 @@
 #include "harness/command_line/stored_run.h"
 #include "results/export.h"
 #include "results/show.h"
+#include "results/text_table.h"
 
 namespace harness {
 namespace {
@@ -26,8 +27,10 @@ exit_code show_runs(results::store& store) {
     std::string points;
     for (const auto& [status, count] : r.points) points += fmt::format(" {} {}", count, to_string(status));
     if (r.untried > 0) points += fmt::format(" {} untried", r.untried);
-    print(fmt::format("{}  {}  {:<14}{}\n", r.run.id.substr(0, 8), results::to_iso8601(r.run.started_at),
-                      r.run.workload_name, points));
+    std::string origin =
+        r.imported_from.empty() ? "" : fmt::format("  from {}", fmt::join(r.imported_from, ", "));
+    print(fmt::format("{}  {}  {:<14}{}{}\n", r.run.id.substr(0, 8), results::to_iso8601(r.run.started_at),
+                      r.run.workload_name, points, results::printable(origin)));
   }
   return exit_code::ok;
 }

@@ -49,6 +49,38 @@ TEST(export_json, has_the_documented_shape) {
   EXPECT_TRUE(all["points"][2]["status"].is_null());
 }
 
+TEST(export_json, says_what_was_imported_and_what_a_profiler_saw) {
+  loaded_run run = a_loaded_run();
+  run.imports = {{.at = testing::a_time(3),
+                  .kind = "essbench",
+                  .file = "shard.db",
+                  .source_version = "schema 3",
+                  .essbench_version = "0.2.0",
+                  .env = run.env,
+                  .points = 2,
+                  .attempts = 5,
+                  .note = "n"},
+                 {.file = "other.db", .env = {{"cpu", "other"}}}};
+  run.points[0].attempts[0].profiled = {{.operation = "fetch",
+                                         .layer = 3,
+                                         .activity = profiled_activity::kernel,
+                                         .name = "gather",
+                                         .count = 7,
+                                         .cpu_us = std::numeric_limits<double>::quiet_NaN(),
+                                         .gpu_us = 2.5,
+                                         .bytes = 656}};
+  const auto all = export_json(run);
+  EXPECT_EQ(
+      all["imports"][0].dump(),
+      R"({"kind":"essbench","file":"shard.db","at":"2025-11-24T00:00:03.000Z","source_version":"schema 3",)"
+      R"("essbench_version":"0.2.0","points":2,"attempts":5,"note":"n","environment":null})");
+  EXPECT_EQ(all["imports"][1]["environment"].dump(), R"({"cpu":"other"})");
+  EXPECT_EQ(all["points"][0]["profile"].dump(),
+            R"([{"operation":"fetch","layer":3,"activity":"kernel","name":"gather","count":7,"cpu_us":null,)"
+            R"("gpu_us":2.5,"bytes":656}])");
+  EXPECT_FALSE(all["points"][1].contains("profile"));
+}
+
 TEST(export_json, text_is_json_whatever_the_bytes) {
   loaded_run run = a_loaded_run();
   run.run.command_line = "essbench run '\xff'";

@@ -175,9 +175,9 @@ TEST(store_fault, a_lock_that_another_writer_keeps) {
   EXPECT_EQ(s.load("run-1")->points.at(0).attempts.size(), 1u);  // readers are not in the way
 }
 
-// SQLite's own way to a full disk: every connection opened from here on may have 24 pages and no more.
+// SQLite's own way to a full disk: every connection opened from here on may have 30 pages and no more.
 int limit_pages(sqlite3* db, const char**, const sqlite3_api_routines*) {
-  return sqlite3_exec(db, "PRAGMA max_page_count = 24", nullptr, nullptr, nullptr);
+  return sqlite3_exec(db, "PRAGMA max_page_count = 30", nullptr, nullptr, nullptr);
 }
 
 TEST(store_fault, a_full_disk_loses_only_the_attempt_at_hand) {

@@ -1,0 +1,68 @@
+// `essbench import` as a script sees it.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "harness/command_line/tests/process.h"
+
+namespace {
+
+using testing::HasSubstr;
+
+class import_command : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "essbench_cli_XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  [[nodiscard]] std::string file_with(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name)) << text;
+    return path(name);
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(import_command, merges_databases_once_and_says_where_runs_came_from) {
+  for (const char* name : {"a.db", "b.db"}) {
+    ASSERT_EQ(run_program({"run", "tiny", "--system", "all_gpu", "--quiet", "--db", path(name)}).code, 0);
+  }
+  const finished first =
+      run_program({"import", path("a.db"), path("b.db"), "--db", path("all.db"), "--json"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  const auto report = nlohmann::json::parse(first.out);
+  ASSERT_EQ(report.size(), 2u);
+  EXPECT_EQ(report[1]["file"], path("b.db"));
+  EXPECT_EQ(report[1]["runs"]["added"], 1);
+  EXPECT_EQ(report[1]["attempts"]["there"], 0);
+  const finished again = run_program({"import", path("a.db"), "--db", path("all.db")});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.out, HasSubstr("0 (+1 there)"));
+  const finished runs = run_program({"show", "--runs", "--db", path("all.db")});
+  EXPECT_EQ(std::ranges::count(runs.out, '\n'), 2);
+  EXPECT_THAT(runs.out, HasSubstr("from " + path("a.db") + "\n"));
+  const auto exported = nlohmann::json::parse(run_program({"export", "--db", path("all.db")}).out);
+  EXPECT_EQ(exported["imports"][0]["file"], path("b.db"));
+  EXPECT_EQ(exported["imports"][0]["essbench_version"], exported["run"]["essbench_version"]);
+}
+
+TEST_F(import_command, tells_what_is_wrong_with_a_file_and_what_was_done_before_it) {
+  ASSERT_EQ(run_program({"run", "tiny", "--system", "all_gpu", "--quiet", "--db", path("a.db")}).code, 0);
+  const std::string text =
+      file_with("text.db", "this is no database, whatever its name says; it is long enough");
+  const finished broken = run_program({"import", path("a.db"), text, "--db", path("all.db")});
+  EXPECT_EQ(broken.code, 65);
+  EXPECT_THAT(broken.err, HasSubstr("text.db: cannot import"));
+  EXPECT_THAT(broken.out, HasSubstr("a.db"));
+  const finished itself = run_program({"import", path("a.db"), "--db", path("a.db")});
+  EXPECT_EQ(itself.code, 65);
+  EXPECT_THAT(itself.err, HasSubstr("hint: name another file"));
+  EXPECT_EQ(run_program({"import", "--db", path("all.db")}).code, 64);
+}
+
+}  // namespace

@@ -57,7 +57,7 @@ void attempt_parts::read(std::int64_t attempt, load_detail detail, attempt_recor
   read_timeline(attempt, into);
   read_metrics(attempt, into);
   read_accuracy(attempt, into);
-  read_profile(attempt, into);
+  into.profiled = read_profile(attempt);
 }
 
 void attempt_parts::read_timeline(std::int64_t attempt, attempt_record& into) {
@@ -87,21 +87,23 @@ void attempt_parts::read_accuracy(std::int64_t attempt, attempt_record& into) {
   }
 }
 
-void attempt_parts::read_profile(std::int64_t attempt, attempt_record& into) {
+profile attempt_parts::read_profile(std::int64_t attempt) {
+  profile seen;
   start(profile_, attempt);
   while (profile_.executeStep()) {
     const std::string word = profile_.getColumn(2).getString();
     const auto activity = parse_profiled_activity(word);
     if (!activity) raise_unreadable(c_, "activity of a profile", word);
-    into.profiled.push_back({.operation = profile_.getColumn(0).getString(),
-                             .layer = profile_.getColumn(1).getInt(),
-                             .activity = *activity,
-                             .name = profile_.getColumn(3).getString(),
-                             .count = profile_.getColumn(4).getInt64(),
-                             .cpu_us = number_in(profile_.getColumn(5)),
-                             .gpu_us = number_in(profile_.getColumn(6)),
-                             .bytes = profile_.getColumn(7).getInt64()});
+    seen.push_back({.operation = profile_.getColumn(0).getString(),
+                    .layer = profile_.getColumn(1).getInt(),
+                    .activity = *activity,
+                    .name = profile_.getColumn(3).getString(),
+                    .count = profile_.getColumn(4).getInt64(),
+                    .cpu_us = number_in(profile_.getColumn(5)),
+                    .gpu_us = number_in(profile_.getColumn(6)),
+                    .bytes = profile_.getColumn(7).getInt64()});
   }
+  return seen;
 }
 
 }  // namespace results

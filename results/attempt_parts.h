@@ -14,12 +14,12 @@ class attempt_parts {
   explicit attempt_parts(connection& c);
 
   void read(std::int64_t attempt, load_detail detail, attempt_record& into);
+  [[nodiscard]] profile read_profile(std::int64_t attempt);
 
  private:
   void read_timeline(std::int64_t attempt, attempt_record& into);
   void read_metrics(std::int64_t attempt, attempt_record& into);
   void read_accuracy(std::int64_t attempt, attempt_record& into);
-  void read_profile(std::int64_t attempt, attempt_record& into);
 
   connection& c_;
   SQLite::Statement samples_, series_, timeline_, metrics_, accuracy_, profile_;

@@ -19,14 +19,6 @@ constexpr std::string_view ns_per_item = "ns_per_item";
   throw bench_error(fmt::format("{}: {}", file, what));
 }
 
-json parse(std::string_view text, std::string_view file) {
-  try {
-    return json::parse(text);
-  } catch (const json::exception& e) {
-    refuse(file, e.what());
-  }
-}
-
 void allow_only(const json& object, const std::set<std::string>& keys) {
   for (const auto& [key, value] : object.items())
     if (!keys.contains(key)) throw bench_error(fmt::format("unknown key '{}'", key));
@@ -59,7 +51,7 @@ bench_target target_of(const json& row) {
 }  // namespace
 
 std::vector<bench_target> read_bench_targets(std::string_view text, std::string_view file) {
-  const json document = parse(text, file);
+  const json document = parse_benchmark_json(text, file);
   std::vector<bench_target> targets;
   try {
     allow_only(document, {"rows"});
@@ -71,30 +63,21 @@ std::vector<bench_target> read_bench_targets(std::string_view text, std::string_
 }
 
 void bench_results::add(std::string_view text, std::string_view file) {
-  const json document = parse(text, file);
-  try {
-    for (const auto& [key, value] : document.at("context").items())
-      if (value.is_string()) context_.emplace(key, value.get<std::string>());
-    for (const json& run : document.at("benchmarks")) {
-      if (run.at("run_type") != "iteration") continue;
-      const auto name = run.at("run_name").get<std::string>();
-      measured& of = benchmarks_[name];
-      if (of.file.empty()) of.file = file;
-      if (of.file != file) throw bench_error(fmt::format("benchmark '{}' is in {}, too", name, of.file));
-      if (run.value("error_occurred", false)) of.error = run.at("error_message").get<std::string>();
-      for (const auto& [key, value] : run.items())
-        if (value.is_number_float()) of.values[key].push_back(value.get<double>());
-    }
-  } catch (const std::exception& e) {
-    refuse(file, e.what());
+  benchmark_report report = read_benchmark_report(text, file);
+  for (const auto& [key, value] : report.context.items())
+    if (value.is_string()) context_.emplace(key, value.get<std::string>());
+  for (benchmark_rows& rows : report.benchmarks) {
+    const auto [at, is_new] = benchmarks_.try_emplace(rows.name, measured{.file = std::string(file)});
+    if (!is_new) refuse(file, fmt::format("benchmark '{}' is in {}, too", rows.name, at->second.file));
+    at->second.rows = std::move(rows);
   }
 }
 
-const bench_results::measured& bench_results::find(const std::string& benchmark) const {
+const benchmark_rows& bench_results::find(const std::string& benchmark) const {
   const auto found = benchmarks_.find(benchmark);
   if (found == benchmarks_.end())
     throw bench_error(fmt::format("no benchmark '{}' in the results", benchmark));
-  return found->second;
+  return found->second.rows;
 }
 
 std::vector<double> bench_results::values(const bench_source& source) const {
@@ -108,7 +91,10 @@ std::vector<double> bench_results::values(const bench_source& source) const {
   return values;
 }
 
-std::string bench_results::skipped(const bench_source& source) const { return find(source.benchmark).error; }
+std::string bench_results::skipped(const bench_source& source) const {
+  const benchmark_rows& rows = find(source.benchmark);
+  return rows.error.empty() ? rows.skipped : rows.error;
+}
 
 double bench_row::shortfall() const {
   if (verdict != bench_verdict::short_of) return 0;

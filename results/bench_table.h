@@ -4,20 +4,14 @@
 
 #include <cstdint>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace results {
+#include "results/google_benchmark.h"
 
-// A file that cannot be used; the message names it and what is wrong.
-class bench_error : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+namespace results {
 
 // One number of a benchmark: a counter or rate of its JSON ("flops", "bytes_per_second", "items_per_second"),
 // or "ns_per_item", which is made of the latter.
@@ -56,11 +50,10 @@ class bench_results {
 
  private:
   struct measured {
-    std::map<std::string, std::vector<double>> values;  // by counter
-    std::string error;
+    benchmark_rows rows;
     std::string file;
   };
-  const measured& find(const std::string& benchmark) const;
+  const benchmark_rows& find(const std::string& benchmark) const;
 
   std::map<std::string, measured> benchmarks_;
   std::map<std::string, std::string> context_;

@@ -14,14 +14,6 @@ constexpr std::array<std::string_view, attempt_status_count> status_names = {
     "ok",    "incorrect", "unsupported", "out_of_memory", "timeout",
     "error", "noisy",     "throttled",   "cancelled",     "skipped"};
 
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  std::string hex;
-  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
-}
-
 std::optional<int> digits(std::string_view text, std::size_t from, std::size_t count) {
   int value = 0;
   for (const char c : text.substr(from, count)) {
@@ -89,6 +81,22 @@ std::string new_run_id() {
   word[2] = (word[2] & 0x3fffffffu) | 0x80000000u;  // variant 10
   return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:04x}{:08x}", word[0], word[1] >> 16, word[1] & 0xffffu,
                      word[2] >> 16, word[2] & 0xffffu, word[3]);
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  std::string hex;
+  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+std::string run_id_of(std::string_view bytes) {
+  std::string hex = sha256_hex(bytes);
+  hex[12] = '8';                  // RFC 9562: version 8
+  hex[16] = "89ab"[hex[16] & 3];  // variant 10
+  return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                     hex.substr(16, 4), hex.substr(20, 12));
 }
 
 std::string point_identity(const point_record& point, std::string_view workload_hash) {

@@ -66,13 +66,15 @@ class store {
   void resume_run(std::string_view run_id, const event_record& event);
   // Registering a point again changes nothing.
   void register_point(std::string_view run_id, const point_record& point);
-  // Notes where the run, or a part of it, came from.
-  void record_import(std::string_view run_id, const import_record& import);
-  // Of the point's last attempt, whose first profile it must be.
-  void record_profile(std::string_view run_id, std::string_view point_identity, const profile& seen);
   // One transaction. An incorrect attempt with samples, or with a metric in a unit of time, is refused.
   void record_attempt(std::string_view run_id, std::string_view point_identity,
                       const attempt_record& attempt);
+  // All of a run from elsewhere, in one transaction. False: a run with its id is there; nothing was changed.
+  bool add_run(const loaded_run& all);
+  // Of the last attempts of points, by the points' identities, in one transaction. Returns how many were not
+  // there; if that is none, `from` is not noted. An attempt that has another profile is a conflict.
+  int add_profiles(std::string_view run_id, const std::map<std::string, profile>& seen,
+                   const import_record& from);
 
   // Identities of the points that a resumed run leaves alone (is_finished).
   [[nodiscard]] std::set<std::string> finished_points(std::string_view run_id);

@@ -30,8 +30,8 @@ void refuse_itself(const fs::path& source, const fs::path& into) {
 }
 
 // A run that has grown says by which file. Environments are the source's: of a shard, that of its machine.
-void note_import(SQLite::Database& db, const merge_options& options, const fs::path& source, int schema,
-                 std::int64_t source_run, std::int64_t main_run, const merge_report& added) {
+void note_import(SQLite::Database& db, const import_options& options, const fs::path& source, int schema,
+                 std::int64_t source_run, std::int64_t main_run, const import_report& added) {
   execute(
       db,
       "INSERT INTO main.import (run, at, kind, file, source_version, essbench_version, environment, points, "
@@ -42,32 +42,32 @@ void note_import(SQLite::Database& db, const merge_options& options, const fs::p
       options.essbench_version, added.points.added, added.attempts.added);
 }
 
-void add(merge_count& to, const merge_count& of) {
+void add(import_count& to, const import_count& of) {
   to.added += of.added;
   to.there += of.there;
 }
 
-merge_report merge_all(SQLite::Database& db, const fs::path& source, int schema,
-                       const merge_options& options) {
-  merge_report all{.schema_version = schema};
+import_report merge_all(SQLite::Database& db, const fs::path& source, int schema,
+                        const import_options& options) {
+  import_report all{.kind = "essbench", .source_version = fmt::format("schema {}", schema)};
   std::vector<std::int64_t> runs;
   SQLite::Statement row(db, "SELECT number FROM source.run ORDER BY started_at, number");
   while (row.executeStep()) runs.push_back(row.getColumn(0).getInt64());
   for (const std::int64_t run : runs) {
-    merge_report of;
+    import_report of;
     const auto merged = merged_rows(db, of).merge_run(run);
     if (merged.grown) note_import(db, options, source, schema, run, merged.number, of);
     add(all.runs, of.runs);
     add(all.points, of.points);
     add(all.attempts, of.attempts);
-    all.profiles_added += of.profiles_added;
+    add(all.profiles, of.profiles);
   }
   return all;
 }
 
 }  // namespace
 
-merge_report merge_database(const fs::path& source, const merge_options& options) {
+import_report merge_database(const fs::path& source, const import_options& options) {
   refuse_itself(source, options.into);
   const source_copy copy(source);
   connection into(options.into, {.mode = open_mode::create});

@@ -71,7 +71,7 @@ std::string text(SQLite::Database& db, const char* sql, std::int64_t of) {
 
 merged_rows::merged_run merged_rows::merge_run(std::int64_t source_run) {
   const auto total = [this] {
-    return report_.runs.added + report_.points.added + report_.attempts.added + report_.profiles_added;
+    return report_.runs.added + report_.points.added + report_.attempts.added + report_.profiles.added;
   };
   const std::int64_t before = total();
   const row_pair run = {source_run, find_or_insert_run(source_run)};
@@ -217,7 +217,7 @@ void merged_rows::add_missing_profile(row_pair attempt) {
   if (rows("SELECT count(*) FROM source.profile WHERE attempt = ?", attempt.source) == 0) return;
   if (rows("SELECT count(*) FROM main.profile WHERE attempt = ?", attempt.main) == 0) {
     execute(db_, copy_of(profile_part), attempt.source, attempt.main);
-    ++report_.profiles_added;
+    ++report_.profiles.added;
   } else if (find_number(db_, difference_of(profile_part), attempt.source, attempt.main) != 0) {
     throw contradiction("an attempt of it has another profile than that which is there already");
   }

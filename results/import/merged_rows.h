@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "results/import/merge.h"
+#include "results/import/import_report.h"
 
 namespace results {
 
@@ -25,7 +25,7 @@ struct row_pair {
 
 class merged_rows {
  public:
-  merged_rows(SQLite::Database& db, merge_report& report) : db_(db), report_(report) {}
+  merged_rows(SQLite::Database& db, import_report& report) : db_(db), report_(report) {}
 
   // Returns the run's number in `main`, and whether anything was new.
   struct merged_run {
@@ -48,7 +48,7 @@ class merged_rows {
   void merge_imports(row_pair run);
 
   SQLite::Database& db_;
-  merge_report& report_;
+  import_report& report_;
 };
 
 }  // namespace results

@@ -51,6 +51,27 @@ TEST_F(import_command, merges_databases_once_and_says_where_runs_came_from) {
   EXPECT_EQ(exported["imports"][0]["essbench_version"], exported["run"]["essbench_version"]);
 }
 
+constexpr const char* benchmark_report = R"({
+  "context": {"date": "2025-11-24T02:00:00+02:00", "host_name": "secret", "executable": "./ess_some_bench"},
+  "benchmarks": [{"run_name": "gather", "run_type": "iteration", "real_time": 2.0e+00, "cpu_time": 1.0e+00}]})";
+
+TEST_F(import_command, recognises_json_of_google_benchmark) {
+  const std::string file = file_with("bench.json", benchmark_report);
+  const finished first = run_program({"import", file, "--db", path("all.db"), "--json"});
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_EQ(nlohmann::json::parse(first.out)[0]["kind"], "google_benchmark");
+  const finished again = run_program({"import", "--benchmark", file, "--db", path("all.db"), "--json"});
+  EXPECT_EQ(nlohmann::json::parse(again.out)[0]["runs"]["there"], 1) << again.err;
+  const finished shown = run_program({"export", "--db", path("all.db")});
+  EXPECT_EQ(nlohmann::json::parse(shown.out)["run"]["workload"], "benchmark:ess_some_bench");
+  EXPECT_EQ(shown.out.find("secret"), std::string::npos);
+  const finished broken =
+      run_program({"import", file, file_with("broken.json", "{"), "--db", path("all.db")});
+  EXPECT_EQ(broken.code, 65);
+  EXPECT_THAT(broken.err, HasSubstr("broken.json"));
+  EXPECT_THAT(broken.out, HasSubstr("bench.json"));
+}
+
 TEST_F(import_command, tells_what_is_wrong_with_a_file_and_what_was_done_before_it) {
   ASSERT_EQ(run_program({"run", "tiny", "--system", "all_gpu", "--quiet", "--db", path("a.db")}).code, 0);
   const std::string text =

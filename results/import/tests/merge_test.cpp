@@ -30,7 +30,7 @@ using testing::scratch_folder;
 
 namespace fs = std::filesystem;
 
-merge_report merge(const fs::path& from, const fs::path& into) {
+import_report merge(const fs::path& from, const fs::path& into) {
   return merge_database(from, {.into = into, .essbench_version = "9.9", .at = a_time(100)});
 }
 
@@ -123,11 +123,11 @@ TEST(merge, keeps_every_row) {
   const scratch_folder folder;
   make_run(folder / "a.db", "run-1", {"ess", "hisparse"});
   store::open(folder / "a.db").resume_run("run-1", {.at = a_time(5), .kind = "resumed", .detail = "again"});
-  const merge_report report = merge(folder / "a.db", folder / "all.db");
-  EXPECT_EQ(report.schema_version, 4);
-  EXPECT_EQ(report.runs, (merge_count{.added = 1}));
-  EXPECT_EQ(report.points, (merge_count{.added = 2}));
-  EXPECT_EQ(report.attempts, (merge_count{.added = 2}));
+  const import_report report = merge(folder / "a.db", folder / "all.db");
+  EXPECT_EQ(report.source_version, "schema 4");
+  EXPECT_EQ(report.runs, (import_count{.added = 1}));
+  EXPECT_EQ(report.points, (import_count{.added = 2}));
+  EXPECT_EQ(report.attempts, (import_count{.added = 2}));
   EXPECT_EQ(rows_of(folder / "all.db"), rows_of(folder / "a.db"));
   EXPECT_THAT(rows_of(folder / "all.db"), HasSubstr("resumed"));
 }
@@ -137,10 +137,10 @@ TEST(merge, of_what_is_there_changes_nothing) {
   make_run(folder / "a.db", "run-1", {"ess"});
   merge(folder / "a.db", folder / "all.db");
   const std::string rows = rows_of(folder / "all.db");
-  const merge_report again = merge(folder / "a.db", folder / "all.db");
-  EXPECT_EQ(again.runs, (merge_count{.there = 1}));
-  EXPECT_EQ(again.points, (merge_count{.there = 1}));
-  EXPECT_EQ(again.attempts, (merge_count{.there = 1}));
+  const import_report again = merge(folder / "a.db", folder / "all.db");
+  EXPECT_EQ(again.runs, (import_count{.there = 1}));
+  EXPECT_EQ(again.points, (import_count{.there = 1}));
+  EXPECT_EQ(again.attempts, (import_count{.there = 1}));
   EXPECT_EQ(rows_of(folder / "all.db"), rows);
   EXPECT_EQ(store::open(folder / "all.db").load("run-1")->imports.size(), 1u);
 }
@@ -188,15 +188,15 @@ TEST(merge, adds_what_a_run_has_done_since) {
     s.record_attempt("run-1", "ess", an_attempt(9));
     s.register_point("run-1", a_point("hisparse"));
   }
-  const merge_report report = merge(folder / "a.db", folder / "all.db");
-  EXPECT_EQ(report.runs, (merge_count{.there = 1}));
-  EXPECT_EQ(report.points, (merge_count{.added = 1, .there = 1}));
-  EXPECT_EQ(report.attempts, (merge_count{.added = 1, .there = 1}));
+  const import_report report = merge(folder / "a.db", folder / "all.db");
+  EXPECT_EQ(report.runs, (import_count{.there = 1}));
+  EXPECT_EQ(report.points, (import_count{.added = 1, .there = 1}));
+  EXPECT_EQ(report.attempts, (import_count{.added = 1, .there = 1}));
   EXPECT_EQ(rows_of(folder / "all.db"), rows_of(folder / "a.db"));
   // The other way round, the shorter history is a beginning of the longer one.
   store::open(folder / "all.db").record_attempt("run-1", "hisparse", an_attempt(2));
   const std::string rows = rows_of(folder / "all.db");
-  EXPECT_EQ(merge(folder / "a.db", folder / "all.db").attempts, (merge_count{.there = 2}));
+  EXPECT_EQ(merge(folder / "a.db", folder / "all.db").attempts, (import_count{.there = 2}));
   EXPECT_EQ(rows_of(folder / "all.db"), rows);
 }
 
@@ -210,10 +210,12 @@ TEST(merge, adds_the_profile_of_an_attempt_that_is_there) {
   }
   merge(folder / "a.db", folder / "all.db");
   const std::string without = rows_of(folder / "all.db");
-  store::open(folder / "a.db").record_profile("run-1", "ess", {{.operation = "step", .count = 7}});
-  EXPECT_EQ(merge(folder / "a.db", folder / "all.db").profiles_added, 1);
+  store::open(folder / "a.db")
+      .add_profiles("run-1", {{"ess", {{.operation = "step", .count = 7}}}},
+                    {.at = a_time(7), .kind = "nsys"});
+  EXPECT_EQ(merge(folder / "a.db", folder / "all.db").profiles.added, 1);
   EXPECT_EQ(rows_of(folder / "all.db"), rows_of(folder / "a.db"));
-  EXPECT_EQ(merge(folder / "a.db", folder / "all.db").profiles_added, 0);
+  EXPECT_EQ(merge(folder / "a.db", folder / "all.db").profiles.added, 0);
   sql(folder / "a.db", "UPDATE profile SET count = 8");
   expect_refusal(store_fault::conflict, folder / "a.db", folder / "all.db");
 }
@@ -332,13 +334,13 @@ TEST(merge, reads_a_source_of_the_first_schema_and_leaves_it_so) {
   const scratch_folder folder;
   sql(folder / "old.db", testing::version_1_file);
   const std::string before = bytes_of(folder / "old.db");
-  EXPECT_EQ(merge(folder / "old.db", folder / "all.db").schema_version, 1);
+  EXPECT_EQ(merge(folder / "old.db", folder / "all.db").source_version, "schema 1");
   EXPECT_EQ(bytes_of(folder / "old.db"), before);
   const auto run = store::open(folder / "all.db").load("old-run");
   ASSERT_TRUE(run);
   EXPECT_EQ(run->points.at(0).last()->samples.at("step_time_us"), std::vector<double>{5.0});
   EXPECT_EQ(run->imports.at(0).source_version, "schema 1");
-  EXPECT_EQ(merge(folder / "old.db", folder / "all.db").attempts, (merge_count{.there = 1}));
+  EXPECT_EQ(merge(folder / "old.db", folder / "all.db").attempts, (import_count{.there = 1}));
 }
 
 TEST(merge, leaves_a_source_in_a_folder_without_write_permission_as_it_is) {
@@ -366,7 +368,7 @@ TEST(merge, sees_only_what_a_live_writer_has_committed) {
   SQLite::Database writer((folder / "a.db").string(), SQLite::OPEN_READWRITE);
   SQLite::Transaction open(writer, SQLite::TransactionBehavior::IMMEDIATE);
   writer.exec("UPDATE attempt SET status = 'error'");
-  EXPECT_EQ(merge(folder / "a.db", folder / "all.db").attempts, (merge_count{.added = 1}));
+  EXPECT_EQ(merge(folder / "a.db", folder / "all.db").attempts, (import_count{.added = 1}));
   EXPECT_EQ(store::open(folder / "all.db").load("run-1")->points.at(0).last()->status, attempt_status::ok);
 }
 

@@ -65,6 +65,10 @@ const std::vector<double>* samples_of(const loaded_point& point, const std::stri
 
 }  // namespace
 
+std::string question_of(const loaded_point& point) {
+  return question_of(point, budget_rule::same).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 bool is_uncapped(const loaded_point& point) {
   for (const settings* of : {&point.point.effective, &point.point.requested}) {
     const auto at = of->find("device_budget_bytes");

@@ -14,6 +14,9 @@
 
 namespace results {
 
+// That question, budgets included, as text: equal where two points ask the same.
+[[nodiscard]] std::string question_of(const loaded_point& point);
+
 // The budgets of a point's tiers; "device_budget_bytes" 0 means unlimited.
 [[nodiscard]] bool is_uncapped(const loaded_point& point);
 

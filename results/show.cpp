@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <set>
 
 #include "results/gain.h"
+#include "results/point_facts.h"
 #include "results/text_table.h"
 
 namespace results {
@@ -24,21 +24,6 @@ struct show_column {
   alignment align = alignment::right;
 };
 
-// Of the last attempt; times only if it was measured.
-const metric_value* shown_metric(const loaded_point& point, std::string_view name) {
-  const attempt_record* last = point.last();
-  if (last == nullptr) return nullptr;
-  const auto at = last->metrics.find(std::string(name));
-  if (at == last->metrics.end()) return nullptr;
-  return is_measured(last->status) || !is_time_unit(at->second.unit) ? &at->second : nullptr;
-}
-
-// Three digits or more, and no more than the number can use.
-std::string short_number(double value) {
-  const double size = std::abs(value);
-  return fmt::format("{:.{}f}", value, size < 10 ? 2 : size < 1000 ? 1 : 0);
-}
-
 std::string metric_cell(const loaded_point& point, std::string_view name, double scale, int decimals) {
   const metric_value* value = shown_metric(point, name);
   return value == nullptr ? "-" : fmt::format("{:.{}f}", value->median * scale, decimals);
@@ -48,16 +33,6 @@ show_column metric_column(std::vector<std::string> heading, std::string name, do
   return {std::move(heading), [name = std::move(name), scale, decimals](const row_context& row) {
             return metric_cell(row.point, name, scale, decimals);
           }};
-}
-
-// "ess batch=4", "uncapped (all_gpu)"
-std::string name_of(const loaded_point& of) {
-  if (of.point.label.starts_with(of.point.system)) return of.point.label;
-  return fmt::format("{} ({})", of.point.label, of.point.system);
-}
-
-std::string status_of(const loaded_point& of) {
-  return of.last() == nullptr ? "not tried" : std::string(to_string(of.last()->status));
 }
 
 std::string batch_cell(const row_context& row) {
@@ -90,13 +65,6 @@ std::string samples_cell(const row_context& row) {
 bool any_point_has(const loaded_run& run, std::string_view metric) {
   return std::ranges::any_of(run.points,
                              [&](const loaded_point& p) { return shown_metric(p, metric) != nullptr; });
-}
-
-// Worth a column if there is a ceiling and somebody under it.
-bool has_uncapped_reference(const loaded_run& run) {
-  return std::ranges::any_of(run.points, [&](const loaded_point& p) {
-    return !is_uncapped(p) && uncapped_reference(run, p) != nullptr;
-  });
 }
 
 // A point without a budget beside points with one is the ceiling, not a competitor.
@@ -162,11 +130,6 @@ std::string table_of(const loaded_run& run) {
   return table.text();
 }
 
-bool link_is(const loaded_point& point, bool paced) {
-  const auto at = point.point.effective.find("link.paced");
-  return point.point.device == "cpu" && at != point.point.effective.end() && *at == paced;
-}
-
 std::string clocks_of(const loaded_run& run) {
   std::set<std::string> all;
   for (const loaded_point& p : run.points) {
@@ -227,12 +190,6 @@ std::string legend_of(const loaded_run& run) {
   return text;
 }
 
-std::string reason_of(const loaded_point& of) {
-  std::string text = of.last()->reason.empty() ? "no reason was stored" : printable(of.last()->reason);
-  if (of.last()->status == attempt_status::incorrect) text += "; a wrong result has no time";
-  return text;
-}
-
 std::string troubles_of(const loaded_run& run) {
   text_table table({{{"point"}, alignment::left}, {{"status"}, alignment::left}, {{"why"}, alignment::left}});
   bool any = false;
@@ -242,21 +199,6 @@ std::string troubles_of(const loaded_run& run) {
     any = true;
   }
   return any ? "\nnot ok\n" + table.text(2) : "";
-}
-
-constexpr std::string_view op_prefix = "op_";
-constexpr std::string_view op_suffix = "_us";
-
-// Operation and microseconds a step, the costliest first.
-std::vector<std::pair<std::string, double>> operations_of(const loaded_point& point) {
-  std::vector<std::pair<std::string, double>> operations;
-  for (const auto& [name, value] : point.last()->metrics) {
-    if (!name.starts_with(op_prefix) || !name.ends_with(op_suffix)) continue;
-    const std::size_t length = name.size() - op_prefix.size() - op_suffix.size();
-    operations.emplace_back(name.substr(op_prefix.size(), length), value.median);
-  }
-  std::ranges::stable_sort(operations, std::ranges::greater{}, &std::pair<std::string, double>::second);
-  return operations;
 }
 
 std::string operations_table(const loaded_point& point) {

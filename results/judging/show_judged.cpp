@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "results/judging/judge.h"
+#include "results/markdown.h"
 #include "results/text_table.h"
 
 namespace results {
@@ -106,21 +107,6 @@ std::string headline_of(const judged_arms& of) {
   return counts_of_verdicts(of);
 }
 
-std::string escaped_cell(std::string_view text) {
-  std::string made;
-  for (const char c : printable(text)) {
-    if (c == '|' || c == '<' || c == '`' || c == '*' || c == '_') made += '\\';
-    made += c;
-  }
-  return made;
-}
-
-std::string markdown_row(const std::vector<std::string>& cells) {
-  std::string row = "|";
-  for (const std::string& cell : cells) row += " " + escaped_cell(cell) + " |";
-  return row + "\n";
-}
-
 nlohmann::ordered_json operation_json(const operation_change& of) {
   return {{"operation", of.kind}, {"before_us", of.before_us}, {"after_us", of.after_us},
           {"ratio", of.ratio},    {"lo", of.bounds.lo},        {"hi", of.bounds.hi}};
@@ -166,11 +152,9 @@ std::string show_judged(const judged_arms& of) {
 }
 
 std::string judged_markdown(const judged_arms& of) {
-  std::string text = fmt::format("**{}**\n\n", escaped_cell(headline_of(of)));
+  std::string text = fmt::format("**{}**\n\n", markdown_text(headline_of(of)));
   if (of.objections.empty()) {
-    text += markdown_row(headings()) + "|";
-    for (std::size_t i = 0; i < headings().size(); ++i) text += "---|";
-    text += "\n";
+    text += markdown_heading(headings());
     for (const judgement& j : of.judgements) {
       if (is_worth_a_line(j)) text += markdown_row(cells_of(j));
     }

@@ -28,6 +28,9 @@ if(ESSBENCH_BENCHMARKS)
   find_package(benchmark REQUIRED)
 endif()
 
+# Optional: Chart.js, built into the program for the charts of its HTML reports.
+find_file(CHART_JS chart.min.js PATHS /usr/share/javascript/chart.js NO_DEFAULT_PATH)
+
 # Optional: NVTX (headers only), the CUDA toolkit, NCCL and MPI.
 find_path(NVTX_INCLUDE_DIR nvtx3/nvToolsExt.h PATHS /usr/local/cuda/include)
 add_library(essbench_nvtx INTERFACE)
@@ -73,6 +76,7 @@ function(essbench_print_status)
   message(STATUS "essbench ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
   essbench_status_row("libxsmm" TRUE "${LIBXSMM_VERSION} (GEMM of the CPU device)")
   essbench_status_row("Highway" TRUE "${hwy_VERSION} (SIMD kernels of the CPU device)")
+  essbench_status_row("Chart.js" "${CHART_JS}" "(charts of HTML reports, else tables alone; optional)")
   essbench_status_row("NVTX" "${NVTX_INCLUDE_DIR}" "(ranges for Nsight; optional)")
   essbench_status_row("CUDA toolkit" "${ESSBENCH_CUDA}" "${CUDAToolkit_VERSION} (the cuda device, for ${ESSBENCH_CUDA_ARCHITECTURES}; optional)")
   essbench_status_row("NCCL" "${NCCL_INCLUDE_DIR}" "(not used in this version; optional)")

@@ -1,0 +1,103 @@
+"use strict";
+// Put at the end of a copy of a report by ci/report-check: waits for the page, tries it, and leaves a verdict in
+// the document. page_faults was filled from the head on.
+
+const failures = [];
+
+function expect(holds, what) {
+  if (!holds) failures.push(what);
+}
+
+function is_drawn(canvas) {
+  if (canvas.width === 0 || canvas.height === 0) return false;
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  for (let i = 3; i < pixels.length; i += 4) {
+    if (pixels[i] !== 0) return true;
+  }
+  return false;
+}
+
+function check_canvases(when) {
+  const canvases = [...document.querySelectorAll("canvas")];
+  for (const canvas of canvases) expect(is_drawn(canvas), `${when}: nothing is drawn for "${canvas.getAttribute("aria-label")}"`);
+  return canvases.length;
+}
+
+function check_width() {
+  const page = document.documentElement;
+  expect(page.scrollWidth <= window.innerWidth, `the page is ${page.scrollWidth} px wide in a window of ${window.innerWidth}`);
+}
+
+function names_shown() {
+  return [...document.querySelectorAll("#points tbody tr:not([hidden]) th")].map((cell) => cell.textContent);
+}
+
+function check_sorting() {
+  const button = document.querySelector("#points thead button");
+  const before = names_shown();
+  button.click();
+  const ascending = names_shown();
+  button.click();
+  const descending = names_shown();
+  expect(button.closest("th").getAttribute("aria-sort") === "descending", "a second click does not sort the other way");
+  expect(JSON.stringify([...before].sort()) === JSON.stringify([...ascending].sort()), "sorting loses points");
+  expect(JSON.stringify(ascending) === JSON.stringify(descending.reverse()), "sorting the other way is not the reverse");
+  expect(before.length < 2 || ascending[0].localeCompare(ascending[ascending.length - 1], "en", { numeric: true }) <= 0, "not sorted");
+}
+
+function check_filtering() {
+  const search = document.getElementById("search");
+  const type = (text) => {
+    search.value = text;
+    search.dispatchEvent(new Event("input"));
+    return names_shown();
+  };
+  const all = type("");
+  expect(type("no point is called like this").length === 0, "filtering by text hides nothing");
+  expect(type(all[0].slice(1, 4)).length > 0, "filtering by text hides what has it");
+  expect(type("").length === all.length, "an empty filter does not show all");
+  const system = document.querySelector("select[aria-label=system]");
+  system.value = system.options[1].value;
+  system.dispatchEvent(new Event("change"));
+  const of_one = names_shown();
+  expect(of_one.length > 0 && (of_one.length < all.length || system.options.length === 2), "filtering by system does not work");
+  system.value = "";
+  system.dispatchEvent(new Event("change"));
+}
+
+function check_theme() {
+  const background = () => getComputedStyle(document.body).backgroundColor;
+  const before = background();
+  document.getElementById("theme").click();
+  expect(background() !== before, "the theme button changes nothing");
+  check_canvases("other theme");
+  document.getElementById("theme").click();
+  expect(background() === before, "the theme button does not change back");
+}
+
+function check_headings() {
+  for (const table of document.querySelectorAll("table")) expect(table.caption && table.caption.textContent !== "", "a table has no caption");
+  for (const id of ["verdict", "points", "environment"]) expect(document.getElementById(id), `no section ${id}`);
+  expect(document.querySelectorAll("h1").length === 1, "not one main heading");
+}
+
+window.addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(() => {
+  let canvases = 0;
+  try {
+    canvases = check_canvases("at first");
+    check_width();
+    check_headings();
+    check_sorting();
+    check_filtering();
+    check_theme();
+  } catch (error) {
+    failures.push(`the check itself failed: ${error}`);
+  }
+  failures.push(...page_faults);
+  const verdict = document.createElement("p");
+  verdict.id = "check-verdict";
+  verdict.textContent = `${window.innerWidth} px, ${canvases} canvases, ${document.querySelectorAll("tbody tr").length} table lines: ` +
+    (failures.length === 0 ? "OK" : `FAILED: ${failures.join("; ")}`);
+  document.body.append(verdict);
+  if (window.parent !== window) window.parent.postMessage(verdict.textContent, "*");
+})));

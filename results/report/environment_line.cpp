@@ -29,8 +29,8 @@ void add(std::vector<std::string>& parts, const std::string& text, const char* a
 
 std::string environment_line(const loaded_run& run) {
   std::vector<std::string> parts;
-  const std::string profile = at(run.env, "/simulated/profile");
-  add(parts, profile.empty() ? "" : "simulated " + profile);
+  const std::string hardware = at(run.env, "/simulated/profile");
+  add(parts, hardware.empty() ? "" : "simulated " + hardware);
   add(parts, at(run.env, "/gpu/name"));
   add(parts, gigabytes(run.env, "/gpu/memory_bytes"), " of GPU memory");
   add(parts, at(run.env, "/cpu/model"));

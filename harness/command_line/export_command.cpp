@@ -16,8 +16,8 @@ struct export_arguments {
 };
 
 exit_code export_run(const export_arguments& arguments) {
-  auto store = results::store::open(arguments.database, {.mode = results::open_mode::read_only});
-  const results::loaded_run run = load_run(store, arguments.run);
+  reading_store store = reading_store::open(arguments.database);
+  const results::loaded_run run = load_run(*store, arguments.run);
   print(arguments.csv ? results::export_csv(run) : results::export_json_text(run));
   return exit_code::ok;
 }

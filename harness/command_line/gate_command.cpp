@@ -8,6 +8,7 @@
 
 #include "harness/command_line/command.h"
 #include "harness/command_line/measured_arms.h"
+#include "harness/command_line/stored_run.h"
 #include "harness/gating/arms.h"
 #include "harness/gating/gate.h"
 #include "harness/gating/noise_draws.h"
@@ -37,8 +38,8 @@ constexpr std::size_t floor_draws = 10'000;
 constexpr std::uint64_t floor_seed = 1;
 
 results::arm stored_arm(const std::string& database, const std::string& workload) {
-  results::store store = results::store::open(database, {.mode = results::open_mode::read_only});
-  results::arm runs = load_arm(store, workload);
+  reading_store store = reading_store::open(database);
+  results::arm runs = load_arm(*store, workload);
   if (runs.empty()) {
     refuse(exit_code::bad_data,
            workload.empty()

@@ -36,9 +36,9 @@ exit_code show_runs(results::store& store) {
 }
 
 exit_code show(const show_arguments& arguments) {
-  auto store = results::store::open(arguments.database, {.mode = results::open_mode::read_only});
-  if (arguments.runs) return show_runs(store);
-  const results::loaded_run run = load_run(store, arguments.run);
+  reading_store store = reading_store::open(arguments.database);
+  if (arguments.runs) return show_runs(*store);
+  const results::loaded_run run = load_run(*store, arguments.run);
   if (arguments.json) {
     print(results::export_json_text(run));
   } else if (arguments.first_steps > 0) {

@@ -8,6 +8,22 @@
 #include "results/matching.h"
 
 namespace harness {
+namespace {
+
+constexpr results::open_options for_reading{.mode = results::open_mode::read_only};
+
+}  // namespace
+
+reading_store reading_store::open(const std::filesystem::path& file) {
+  try {
+    return {nullptr, results::store::open(file, for_reading)};
+  } catch (const results::store_error& e) {
+    if (e.fault() != results::store_fault::older_schema) throw;
+  }
+  auto copy = std::make_unique<results::source_copy>(file);
+  results::store store = results::store::open(copy->file(), for_reading);
+  return {std::move(copy), std::move(store)};
+}
 
 results::loaded_run load_run(results::store& store, const std::string& id) {
   const auto wanted = id.empty() ? store.latest_run() : std::optional(id);
@@ -41,17 +57,17 @@ named_run parse_name(const std::string& name) {
 
 results::loaded_run load_named_run(const std::string& name) {
   const named_run of = parse_name(name);
-  auto store = results::store::open(of.database, {.mode = results::open_mode::read_only});
-  return load_run(store, of.run);
+  reading_store store = reading_store::open(of.database);
+  return load_run(*store, of.run);
 }
 
 std::optional<results::loaded_run> load_latest_like(const std::string& name, std::string_view workload,
                                                     const results::environment& machine) {
-  auto store = results::store::open(parse_name(name).database, {.mode = results::open_mode::read_only});
-  const auto runs = store.runs();
+  reading_store store = reading_store::open(parse_name(name).database);
+  const auto runs = store->runs();
   for (auto at = runs.rbegin(); at != runs.rend(); ++at) {
     if (at->run.workload_name != workload) continue;
-    auto run = store.load(at->run.id);
+    auto run = store->load(at->run.id);
     if (run && results::unlike_environments(run->env, machine).empty()) return run;
   }
   return std::nullopt;

@@ -1,13 +1,34 @@
 // A run out of a database, as the command line names it.
 #pragma once
 
+#include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "results/import/source_copy.h"
 #include "results/store.h"
 
 namespace harness {
+
+// A database to read, whatever its age: one of an older schema is read from a copy that was brought up to
+// date, so the file stays as it is.
+class reading_store {
+ public:
+  // Throws store_error.
+  [[nodiscard]] static reading_store open(const std::filesystem::path& file);
+
+  [[nodiscard]] results::store& operator*() { return store_; }
+  [[nodiscard]] results::store* operator->() { return &store_; }
+
+ private:
+  reading_store(std::unique_ptr<results::source_copy> copy, results::store store)
+      : copy_(std::move(copy)), store_(std::move(store)) {}
+
+  std::unique_ptr<results::source_copy> copy_;  // null: the file itself
+  results::store store_;
+};
 
 // `id`: a run's id or its beginning; empty for the latest. Says what is missing and throws `refused`
 // otherwise.

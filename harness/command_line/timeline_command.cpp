@@ -17,8 +17,8 @@ struct timeline_arguments {
 };
 
 exit_code timeline(const timeline_arguments& arguments) {
-  auto store = results::store::open(arguments.database, {.mode = results::open_mode::read_only});
-  const results::loaded_run run = load_run(store, arguments.run);
+  reading_store store = reading_store::open(arguments.database);
+  const results::loaded_run run = load_run(*store, arguments.run);
   const std::string trace = results::chrome_trace(run, arguments.point);
   if (trace.empty()) {
     std::vector<std::string> labels;

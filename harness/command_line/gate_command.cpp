@@ -50,28 +50,41 @@ results::arm stored_arm(const std::string& database, const std::string& workload
   return runs;
 }
 
-results::noise_floors load_floors(const gate_arguments& arguments, const results::environment& machine) {
-  if (arguments.noise.empty()) return {};
-  const auto recording = load_recording(arguments.noise);
+// Nullopt: none was given.
+std::optional<noise_recording> load_noise(const gate_arguments& arguments,
+                                          const results::environment& machine) {
+  if (arguments.noise.empty()) return std::nullopt;
+  auto recording = load_recording(arguments.noise);
   if (!recording) refuse(exit_code::bad_data, workloads::to_string(recording.error()));
   if (const auto unlike = results::unlike_environments(recording->machine, machine); !unlike.empty()) {
     refuse(exit_code::incomparable,
            fmt::format("{}: recorded on another machine: {} is {} there, {} here", arguments.noise,
                        unlike.front().path, unlike.front().a, unlike.front().b));
   }
-  return floors_of(*recording, all_runs(*recording), arguments.blocks, floor_draws, floor_seed);
+  return *std::move(recording);
 }
 
-results::judging_options judging_of(const gate_arguments& arguments, const results::environment& machine) {
-  results::judging_options options{.floors = load_floors(arguments, machine)};
-  if (arguments.threshold_percent) options.threshold = *arguments.threshold_percent / 100;
+results::noise_floors floors_at(const std::optional<noise_recording>& noise, std::size_t blocks) {
+  return noise ? floors_of(*noise, all_runs(*noise), blocks, floor_draws, floor_seed)
+               : results::noise_floors{};
+}
+
+gate_options options_of(const gate_arguments& arguments, std::size_t blocks,
+                        const results::environment& machine) {
+  const auto noise = load_noise(arguments, machine);
+  gate_options options{.blocks = blocks,
+                       .judging = {.floors = floors_at(noise, blocks)},
+                       .floors_of_twice = floors_at(noise, 2 * blocks)};
+  if (arguments.threshold_percent) options.judging.threshold = *arguments.threshold_percent / 100;
   return options;
 }
 
 gate_outcome judge_stored(const gate_arguments& arguments) {
   const results::arm candidate = stored_arm(arguments.candidate, arguments.workload);
   const results::arm baseline = stored_arm(arguments.baseline, candidate.back().run.workload_name);
-  return {.judged = results::judge(baseline, candidate, judging_of(arguments, candidate.back().env))};
+  const std::size_t blocks = std::min(candidate.size(), baseline.size());
+  return {.judged = results::judge(baseline, candidate,
+                                   options_of(arguments, blocks, candidate.back().env).judging)};
 }
 
 gate_outcome measure(const gate_arguments& arguments) {
@@ -84,8 +97,7 @@ gate_outcome measure(const gate_arguments& arguments) {
   // The recording is held against the machine once there is a run that says what that is.
   two_arms first;
   arms.take(1, first);
-  const gate_options options{.blocks = arguments.blocks,
-                             .judging = judging_of(arguments, first.after.back().env)};
+  const gate_options options = options_of(arguments, arguments.blocks, first.after.back().env);
   return measure_and_judge(options, [&](std::size_t blocks, two_arms& into) {
     if (into.before.empty()) {
       into = std::move(first);

@@ -12,6 +12,8 @@ namespace harness {
 struct gate_options {
   std::size_t blocks = 10;
   results::judging_options judging;
+  // Floors of twice as many blocks, for the second judgement; those of `judging` are of `blocks`.
+  results::noise_floors floors_of_twice;
 };
 
 struct two_arms {

@@ -42,9 +42,10 @@ class qualifier {
       : of_(of),
         options_(options),
         draws_(of, {all_runs(of).end / 2, all_runs(of).end}, options.seed + 1),
-        gate_{.blocks = options.blocks, .judging = {}} {
-    gate_.judging.floors =
-        floors_of(of, {0, all_runs(of).end / 2}, options.blocks, options.floor_draws, options.seed);
+        gate_{.blocks = options.blocks} {
+    const recorded_range first_half{0, all_runs(of).end / 2};
+    gate_.judging.floors = floors_of(of, first_half, options.blocks, options.floor_draws, options.seed);
+    gate_.floors_of_twice = floors_of(of, first_half, 2 * options.blocks, options.floor_draws, options.seed);
   }
 
   qualification run() {

@@ -315,9 +315,7 @@ std::optional<verdict> parse_verdict(std::string_view name) {
 
 std::span<const metric_rule> metric_rules() { return rules; }
 
-bool judgement::is_suspect() const {
-  return what != verdict::incomparable && p && ratio > 1 + threshold / 2 && bounds.lo > 1;
-}
+bool judgement::is_suspect() const { return what != verdict::incomparable && p && ratio > 1 + threshold / 2; }
 
 bool judged_arms::any(verdict v) const {
   return std::ranges::any_of(judgements, [&](const judgement& j) { return j.what == v; });

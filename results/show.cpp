@@ -8,6 +8,7 @@
 
 #include "results/gain.h"
 #include "results/point_facts.h"
+#include "results/show_benchmarks.h"
 #include "results/text_table.h"
 
 namespace results {
@@ -252,6 +253,7 @@ std::string show_series(const loaded_run& run, series_kind kind, std::size_t lim
 }
 
 std::string show_run(const loaded_run& run) {
+  if (is_of_benchmarks(run)) return show_benchmarks(run);
   return title_of(run) + clocks_of(run) + "\n" + table_of(run) + legend_of(run) + troubles_of(run);
 }
 

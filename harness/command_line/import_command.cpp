@@ -11,6 +11,7 @@
 #include "harness/environment/host_info.h"
 #include "results/import/benchmark.h"
 #include "results/import/merge.h"
+#include "results/import/nsys.h"
 #include "results/store_error.h"
 #include "results/text_table.h"
 
@@ -23,7 +24,9 @@ using results::import_report;
 struct import_arguments {
   std::vector<std::string> files;
   std::string database = default_database;
+  std::string run;
   bool benchmark = false;
+  bool nsys = false;
   bool json = false;
 };
 
@@ -83,6 +86,7 @@ import_report import_file(const std::string& file, const import_arguments& argum
       .into = arguments.database,
       .essbench_version = capture_build().at("version").get<std::string>(),
       .at = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now())};
+  if (arguments.nsys) return results::import_nsys(file, arguments.run, options);
   if (!arguments.benchmark && !is_benchmark(file)) return results::merge_database(file, options);
   return results::import_benchmark(file, options, host_hash);
 }
@@ -109,12 +113,22 @@ void add_import(CLI::App& app, action& chosen) {
       app.add_subcommand("import", "Add what other databases, or other tools, hold to a database");
   auto arguments = std::make_shared<import_arguments>();
   command
-      ->add_option("FILE", arguments->files,
-                   "Databases of essbench, or JSON of Google Benchmark; what is there is not added again")
+      ->add_option(
+          "FILE", arguments->files,
+          "Databases of essbench, or JSON of Google Benchmark, or with --nsys exports of Nsight Systems; "
+          "what is there is not added again")
       ->required();
   command->add_option("--db", arguments->database, "SQLite file that they go into")->capture_default_str();
-  command->add_flag("--benchmark", arguments->benchmark,
-                    "The files are JSON of Google Benchmark, whatever they look like");
+  auto* benchmark = command->add_flag("--benchmark", arguments->benchmark,
+                                      "The files are JSON of Google Benchmark, whatever they look like");
+  auto* nsys = command
+                   ->add_flag("--nsys", arguments->nsys,
+                              "The files are Nsight Systems reports, exported to SQLite, of a run that is in "
+                              "the database (see docs/profiling.md)")
+                   ->excludes(benchmark);
+  command
+      ->add_option("--run", arguments->run, "With --nsys: id of the run, or its beginning; else the latest")
+      ->needs(nsys);
   command->add_flag("--json", arguments->json, "What was added, as JSON");
   command->callback([&chosen, arguments] { chosen = [arguments] { return import_files(*arguments); }; });
 }

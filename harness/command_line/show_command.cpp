@@ -7,6 +7,7 @@
 #include "harness/command_line/stored_run.h"
 #include "results/export.h"
 #include "results/show.h"
+#include "results/show_profile.h"
 #include "results/text_table.h"
 
 namespace harness {
@@ -17,6 +18,7 @@ struct show_arguments {
   std::string run;
   bool operations = false;
   bool layers = false;
+  bool profile = false;
   std::size_t first_steps = 0;
   bool runs = false;
   bool json = false;
@@ -43,6 +45,8 @@ exit_code show(const show_arguments& arguments) {
     print(results::export_json_text(run));
   } else if (arguments.first_steps > 0) {
     print(results::show_series(run, results::series_kind::misses_by_step, arguments.first_steps));
+  } else if (arguments.profile) {
+    print(results::show_profile(run));
   } else if (arguments.layers) {
     print(results::show_series(run, results::series_kind::misses_by_layer, static_cast<std::size_t>(-1)));
   } else {
@@ -60,6 +64,7 @@ void add_show(CLI::App& app, action& chosen) {
   command->add_option("--db", arguments->database, "SQLite file with results")->capture_default_str();
   command->add_flag("--ops", arguments->operations, "Time by operation instead");
   command->add_flag("--layers", arguments->layers, "Misses by layer instead");
+  command->add_flag("--profile", arguments->profile, "What a profiler saw instead (see docs/profiling.md)");
   command
       ->add_option("--first-steps", arguments->first_steps,
                    "Misses of the first N steps instead: what warming up does")

@@ -49,10 +49,13 @@ void add_trace(CLI::App& app, action& chosen);
 void add_validate_sim(CLI::App& app, action& chosen);
 void add_bench_table(CLI::App& app, action& chosen);
 void add_calibrate(CLI::App& app, action& chosen);
+void add_report(CLI::App& app, action& chosen);
 
 // The command line as it was typed, for the record and for hints.
 void remember_command_line(int argc, char** argv);
 [[nodiscard]] const std::string& command_line();
+// Quoted for a shell where it needs to be.
+[[nodiscard]] std::string shell_word(const std::string& word);
 
 // Where results go if --db does not say.
 inline constexpr const char* default_database = "essbench.db";

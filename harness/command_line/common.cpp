@@ -31,12 +31,15 @@ void check_request_logs(const workloads::workload& workload) {
 
 }  // namespace
 
+std::string shell_word(const std::string& word) {
+  if (!word.empty() && word.find_first_of(" \t\n\"'$`\\*?[]{}()<>|&;#~") == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 void remember_command_line(int argc, char** argv) {
-  for (int i = 0; i < argc; ++i) {
-    const std::string word = argv[i];
-    const bool plain = !word.empty() && word.find_first_of(" \t\"'$`\\*?[]{}()<>|&;#~") == std::string::npos;
-    typed += (i > 0 ? " " : "") + (plain ? word : "'" + word + "'");
-  }
+  for (int i = 0; i < argc; ++i) typed += (i > 0 ? " " : "") + shell_word(argv[i]);
 }
 
 const std::string& command_line() { return typed; }

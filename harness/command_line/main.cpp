@@ -29,6 +29,7 @@ exit_code run(int argc, char** argv) {
   harness::add_noise(app, chosen);
   harness::add_export(app, chosen);
   harness::add_import(app, chosen);
+  harness::add_report(app, chosen);
   harness::add_doctor(app, chosen);
   harness::add_timeline(app, chosen);
   harness::add_trace(app, chosen);

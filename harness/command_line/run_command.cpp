@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "harness/command_line/command.h"
+#include "harness/command_line/run_arguments.h"
 #include "harness/execution/published.h"
 #include "harness/execution/run.h"
 #include "results/export.h"
@@ -12,15 +12,6 @@
 
 namespace harness {
 namespace {
-
-struct run_arguments {
-  workload_arguments workload;
-  std::string device = "cpu";
-  std::string database = default_database;
-  bool resume = false;
-  bool json = false;
-  bool quiet = false;
-};
 
 void warn_of_slow_gemm(const results::environment& env) {
   const auto& gemm = env.at("gemm");
@@ -38,16 +29,8 @@ std::string resume_hint(const run_arguments& arguments) {
   return fmt::format("interrupted; resume with: {}{}", command_line(), has_flag ? "" : " --resume");
 }
 
-// Published values are about the workload as it ships.
-bool is_as_shipped(const workloads::workload& workload) {
-  return std::ranges::all_of(workload.set_paths, [](const std::string& path) {
-    return path.starts_with("simulation.") || path.starts_with("measure.") || path == "cpu_threads" ||
-           path == "seed" || path == "steps";
-  });
-}
-
 std::string published_text(const workloads::workload& workload, const results::loaded_run& run) {
-  if (!is_as_shipped(workload)) return {};
+  if (!is_as_published(workload)) return {};
   const auto beside = beside_published(workload, run);
   const auto rms = rms_error(beside);
   if (!rms) return {};
@@ -86,18 +69,35 @@ exit_code run(const run_arguments& arguments) {
 
 }  // namespace
 
+void add_run_arguments(CLI::App& command, run_arguments& into) {
+  add_workload_arguments(command, into.workload);
+  add_device_option(command, into.device);
+  command.add_option("--db", into.database, "SQLite file for the results; made if missing")
+      ->capture_default_str();
+  command.add_flag("--resume", into.resume,
+                   "Go on with the last run of this workload: only points without a result");
+  command.add_flag("--json", into.json, "Print the results as JSON instead of a table");
+  command.add_flag("--quiet", into.quiet, "No progress");
+}
+
+std::optional<run_arguments> read_run_arguments(const std::string& typed) {
+  CLI::App app;
+  CLI::App* command = app.add_subcommand("run");
+  run_arguments read;
+  add_run_arguments(*command, read);
+  try {
+    app.parse(typed, true);
+  } catch (const CLI::ParseError&) {
+    return std::nullopt;
+  }
+  return command->parsed() ? std::optional(read) : std::nullopt;
+}
+
 void add_run(CLI::App& app, action& chosen) {
   CLI::App* command =
       app.add_subcommand("run", "Run a workload: accuracy first, then times, into a database");
   auto arguments = std::make_shared<run_arguments>();
-  add_workload_arguments(*command, arguments->workload);
-  add_device_option(*command, arguments->device);
-  command->add_option("--db", arguments->database, "SQLite file for the results; made if missing")
-      ->capture_default_str();
-  command->add_flag("--resume", arguments->resume,
-                    "Go on with the last run of this workload: only points without a result");
-  command->add_flag("--json", arguments->json, "Print the results as JSON instead of a table");
-  command->add_flag("--quiet", arguments->quiet, "No progress");
+  add_run_arguments(*command, *arguments);
   command->callback([&chosen, arguments] { chosen = [arguments] { return run(*arguments); }; });
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "results/gain.h"
@@ -28,6 +29,13 @@ std::optional<double> value_of(std::string_view metric, const results::loaded_ru
 }
 
 }  // namespace
+
+bool is_as_published(const workloads::workload& workload) {
+  return std::ranges::all_of(workload.set_paths, [](const std::string& path) {
+    return path.starts_with("simulation.") || path.starts_with("measure.") || path == "cpu_threads" ||
+           path == "seed" || path == "steps";
+  });
+}
 
 std::vector<published_beside> beside_published(const workloads::workload& workload,
                                                const results::loaded_run& run) {

@@ -20,6 +20,10 @@ struct published_beside {
   }
 };
 
+// Published values are about the workload as it ships; settings that do not touch what was measured may
+// differ.
+[[nodiscard]] bool is_as_published(const workloads::workload& workload);
+
 // Where several points are meant, the best counts: that is what "up to" says. "gain_over_all_gpu" is
 // tokens_per_s over those of the best all_gpu point in the same budget.
 [[nodiscard]] std::vector<published_beside> beside_published(const workloads::workload& workload,

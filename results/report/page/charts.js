@@ -6,7 +6,7 @@ const has_charts = typeof Chart !== "undefined";
 const markers = ["circle", "rect", "triangle", "rectRot", "star", "crossRot", "cross", "dash"];
 const glyphs = ["\u25CF", "\u25A0", "\u25B2", "\u25C6", "\u2605", "\u2716", "\u271A", "\u25AC"];
 const dashes = [[], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [12, 4], [1, 5], [6, 2, 1, 2, 1, 2]];
-const link_operations = new Set(["fetch", "fetch_by_call", "prefetch", "stream_layer", "write_back", "fill_pool", "store_landed"]);
+const link_operations = new Set(["fetch", "fetch_by_call", "prefetch", "read_back", "stream_layer", "write_back", "fill_pool", "store_landed"]);
 const lines_at_first = 8;
 const drawn = [];  // functions that draw again, for another theme or width
 
@@ -91,13 +91,53 @@ function plot_of(label, make, height) {
   return plot;
 }
 
-// Lines, or dots, through points {x, y}: one for each series {name, points, style(index)}.
-function line_chart({ title, note, x, y, series, wide, scale }) {
+// One colour for each operation wherever it is drawn: the costliest have the plain ones.
+let operation_order = [];
+
+function order_operations(points) {
+  const weight = new Map();
+  for (const p of points) {
+    const all = Object.values(p.operations).reduce((a, b) => a + b, 0) || 1;
+    for (const [kind, us] of Object.entries(p.operations)) weight.set(kind, (weight.get(kind) || 0) + us / all);
+    for (const kind of (p.timeline && p.timeline.kinds) || []) weight.set(kind, weight.get(kind) || 0);
+  }
+  operation_order = [...weight].sort((a, b) => b[1] - a[1]).map(([kind]) => kind);
+}
+
+function operation_fill(brush, kind) {
+  return fill_style(brush, operation_order.indexOf(kind), link_operations.has(kind));
+}
+
+// A series has its system's colour, and a marker and a dash of its own, unless one system has so many that they
+// could not be told apart.
+function series_styles(series, systems) {
+  const most = 4;
+  const count = (system) => series.filter((s) => s.system === system).length;
+  const by_system = systems.length > 1 && series.every((s) => s.system !== undefined && count(s.system) <= most);
+  const seen = new Map();
+  return series.map((s, i) => {
+    if (!by_system) return line_style(i);
+    const nth = seen.get(s.system) || 0;
+    seen.set(s.system, nth + 1);
+    const own = systems.indexOf(s.system);
+    const style = line_style(own);
+    return { ...style, borderDash: dashes[nth % dashes.length], pointStyle: markers[(own + 2 * nth) % markers.length],
+      backgroundColor: nth % 2 === 0 ? style.backgroundColor : "transparent" };
+  });
+}
+
+// Lines, or dots, through points {x, y}: one for each series {name, points, system, style()}.
+function line_chart({ title, note, x, y, series, systems = [], wide, scale }) {
   const all = series.flatMap((s) => s.points);
-  const style = (s, i) => ({ hidden: i >= lines_at_first, showLine: s.points.length > 1, ...line_style(i), ...(s.style ? s.style() : {}) });
+  const datasets = () => {
+    const styles = series_styles(series, systems);
+    return series.map((s, i) => ({
+      label: s.name, data: s.points, hidden: i >= lines_at_first, showLine: s.points.length > 1, ...styles[i], ...(s.style ? s.style() : {}),
+    }));
+  };
   const make = () => ({
     type: "line",
-    data: { datasets: series.map((s, i) => ({ label: s.name, data: s.points, ...style(s, i) })) },
+    data: { datasets: datasets() },
     options: options({ x: axis(x, { type: "linear", ...scale }), y: axis(y, scale_for(all.map((p) => p.y))) }),
   });
   const rows = series.flatMap((s) => s.points.map((p) => ({ name: s.name, ...p })));
@@ -112,7 +152,7 @@ function line_chart({ title, note, x, y, series, wide, scale }) {
 }
 
 // Horizontal bars, stacked: one for each row {name, parts: {kind: value}}.
-function stacked_bars({ title, note, x, kinds, rows, as_shares, wide }) {
+function stacked_bars({ title, note, x, kinds, rows, fill, as_shares, wide }) {
   const total = (row) => kinds.reduce((sum, kind) => sum + (row.parts[kind] || 0), 0);
   const value = (row, kind) => (row.parts[kind] || 0) * (as_shares ? 100 / (total(row) || 1) : 1);
   const make = (canvas) => ({
@@ -121,7 +161,7 @@ function stacked_bars({ title, note, x, kinds, rows, as_shares, wide }) {
       labels: rows.map((row) => row.name),
       datasets: kinds.map((kind, i) => ({
         label: kind, data: rows.map((row) => value(row, kind)), pointStyle: "rect",
-        backgroundColor: fill_style(canvas.getContext("2d"), i, link_operations.has(kind)),
+        backgroundColor: fill(canvas.getContext("2d"), kind, i),
         borderColor: theme_colour("--back"), borderWidth: 1,
       })),
     },

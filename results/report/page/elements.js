@@ -16,6 +16,10 @@ function short_number(value) {
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+function three_decimals(value) {
+  return value === null || value === undefined ? "-" : value.toFixed(3);
+}
+
 function whole_number(value) {
   return value === null || value === undefined ? "-" : value.toLocaleString("en-US", { maximumFractionDigits: 6 });
 }
@@ -42,11 +46,12 @@ function table_of(caption, columns, rows) {
   return { box, shown };
 }
 
+// The button sorts; paper has the title alone.
 function heading_of(column) {
   const button = element("button", { type: "button" }, column.title);
   const attributes = { scope: "col", class: column.number ? "number" : "" };
   if (column.hint) attributes.title = column.hint;
-  return element("th", attributes, button);
+  return element("th", attributes, button, element("span", { class: "printed" }, column.title));
 }
 
 function line_of(columns, row) {

@@ -10,10 +10,15 @@ function curves(points, setting, x, y) {
   const by_name = new Map();
   for (const p of points) {
     const name = p.name.replace(new RegExp(` ${setting}=\\S+`), "");
-    if (!by_name.has(name)) by_name.set(name, []);
-    by_name.get(name).push({ x: x(p), y: y(p) });
+    if (!by_name.has(name)) by_name.set(name, { name, system: p.system, points: [] });
+    by_name.get(name).points.push({ x: x(p), y: y(p) });
   }
-  return [...by_name].map(([name, list]) => ({ name, points: list.sort((a, b) => a.x - b.x) }));
+  for (const curve of by_name.values()) curve.points.sort((a, b) => a.x - b.x);
+  return [...by_name.values()];
+}
+
+function systems_of(data) {
+  return [...new Set(data.points.map((p) => p.system))];
 }
 
 function distinct(values) {
@@ -33,13 +38,13 @@ function throughput_section(data) {
   if (with_batch) {
     figures.append(line_chart({
       title: "Throughput by batch", note: "The batch that a budget admits is most of what a cache system decides.",
-      x: "batch (requests)", y: "tokens/s", series: curves(by_batch, "batch", (p) => p.batch, rate),
+      x: "batch (requests)", y: "tokens/s", systems: systems_of(data), series: curves(by_batch, "batch", (p) => p.batch, rate),
     }));
   }
   if (with_context) {
     figures.append(line_chart({
       title: "Throughput by context", x: "context (tokens)", y: "tokens/s",
-      series: curves(by_context, "context_tokens", (p) => p.context_tokens, rate),
+      systems: systems_of(data), series: curves(by_context, "context_tokens", (p) => p.context_tokens, rate),
     }));
   }
   if (front) figures.append(front);
@@ -76,7 +81,7 @@ function misses_section(data) {
   if (by_share.some((curve) => distinct(curve.points.map((p) => p.x)) > 1)) {
     figures.append(line_chart({
       title: "Misses by size of the pool", note: "Rows that crossed the link, as a share of the top-k.",
-      x: "pool, as a share of the context", y: "misses / top-k", series: by_share,
+      x: "pool, as a share of the context", y: "misses / top-k", systems: systems_of(data), series: by_share,
     }));
   }
   if (data.curve) figures.append(curve_figure(data.curve));
@@ -94,18 +99,19 @@ function hits_figure(data) {
   return stacked_bars({
     title: "Hits and misses", note: "Of the rows that attention asked for, those that the device held already.",
     x: "% of rows asked for", kinds: ["hits", "misses"], rows, as_shares: true,
+    fill: (brush, kind, i) => fill_style(brush, i, kind === "misses"),
   });
 }
 
 function series_figure(data, name, title, x, note, first) {
   const series = data.points.filter((p) => p.series[name]).map((p) => ({
-    name: p.name,
+    name: p.name, system: p.system,
     points: p.series[name].values.map((y, i) => ({ x: first + i * p.series[name].stride, y })).filter((at) => at.y !== null),
     style: () => ({ pointRadius: p.series[name].values.length > 40 ? 0 : 3 }),
   }));
   const interesting = series.filter((s) => s.points.some((at) => at.y > 0));
   if (interesting.length === 0) return null;
-  return line_chart({ title, note, x, y: "rows missed", series: interesting });
+  return line_chart({ title, note, x, y: "rows missed", systems: systems_of(data), series: interesting });
 }
 
 // Of `essbench trace curve --json`: misses a decode step for each policy, the optimum among them.
@@ -122,19 +128,27 @@ function curve_figure(curve) {
   });
 }
 
+function total_of(row) {
+  return Object.values(row.parts).reduce((a, b) => a + b, 0);
+}
+
+// Rows whose bars fit one scale, and those that would make the others vanish.
+function without_giants(rows) {
+  const totals = rows.map(total_of).sort((a, b) => a - b);
+  const limit = 8 * totals[Math.floor((totals.length - 1) / 2)];
+  return [rows.filter((r) => total_of(r) <= limit), rows.filter((r) => total_of(r) > limit)];
+}
+
 function operations_section(data) {
   const points = data.points.filter((p) => Object.keys(p.operations).length > 0);
   if (points.length === 0) return;
-  const sums = new Map();
-  for (const p of points) {
-    const all = Object.values(p.operations).reduce((a, b) => a + b, 0) || 1;
-    for (const [kind, us] of Object.entries(p.operations)) sums.set(kind, (sums.get(kind) || 0) + us / all);
-  }
-  const kinds = [...sums].sort((a, b) => b[1] - a[1]).map(([kind]) => kind);
+  const kinds = operation_order.filter((kind) => points.some((p) => p.operations[kind] !== undefined));
   const in_ms = points.map((p) => ({ name: p.name, parts: Object.fromEntries(Object.entries(p.operations).map(([k, us]) => [k, us / 1000])) }));
+  const [near, far] = without_giants(in_ms);
+  const note = far.length > 0 ? `Too long to draw beside the others: ${far.map((r) => `${r.name}, ${short_number(total_of(r))} ms`).join("; ")}.` : "";
   section("operations", "Where a step's time goes",
     "Operations of different streams run at the same time, so a bar may be longer than its step. Hatched: the link.").append(
     element("div", { class: "figures" },
-      stacked_bars({ title: "Time by operation", x: "ms a step", kinds, rows: in_ms, wide: true }),
-      stacked_bars({ title: "Share of each operation", x: "% of all operations' time", kinds, rows: in_ms, as_shares: true, wide: true })));
+      stacked_bars({ title: "Time by operation", note, x: "ms a step", kinds, fill: operation_fill, rows: near, wide: true }),
+      stacked_bars({ title: "Share of each operation", x: "% of all operations' time", kinds, fill: operation_fill, rows: in_ms, as_shares: true, wide: true })));
 }

@@ -25,10 +25,10 @@ function name_cell(data, point) {
   return name;
 }
 
-function metric_column(title, name, scale, hint) {
+function metric_column(title, name, scale, hint, format = short_number) {
   return {
     title, hint, number: true, metric: name,
-    cell: (p) => interval_cell(p.metrics[name], scale),
+    cell: (p) => interval_cell(p.metrics[name], scale, format),
     value: (p) => (p.metrics[name] ? p.metrics[name].median : null),
   };
 }
@@ -56,7 +56,7 @@ function point_columns(data) {
     metric_column("within SLO, %", "slo_met_share", 100),
     metric_column("goodput, tokens/s", "goodput_tokens_per_s", 1),
     metric_column("hits, %", "hit_rate", 100, "Rows that attention asked for and the device held already"),
-    metric_column("misses / top-k", "misses_over_topk", 1),
+    metric_column("misses / top-k", "misses_over_topk", 1, "Rows that crossed the link, as a share of the top-k", three_decimals),
     metric_column("MB in a step", "h2d_bytes_per_step", 1e-6, "Moved from host to device; millions of bytes"),
     metric_column("exposed, us a layer", "exposed_transfer_us_per_layer", 1, "The link moved rows and nothing was computed"),
     metric_column("device, MB", "device_bytes", 1e-6),

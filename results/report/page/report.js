@@ -66,7 +66,7 @@ function controls_section(data) {
     { title: "point", head: true, cell: (c) => c.point },
     { title: "control", text: true, cell: (c) => c.what },
     { title: "expected", cell: (c) => c.expected },
-    { title: "found", cell: (c) => c.found },
+    { title: "found", number: true, cell: (c) => c.found },
     { title: "holds", cell: (c) => element("span", { class: `status ${c.holds ? "good" : "bad"}` }, c.holds ? "yes" : "NO"), value: (c) => String(c.holds) },
   ], data.controls);
 }
@@ -140,14 +140,18 @@ function set_theme(theme) {
   for (const draw of drawn) draw();
 }
 
-// Paper is white, whatever the screen shows.
+// Paper is white and has a width of its own.
 function follow_printing() {
   let before = null;
   window.addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
+    document.documentElement.classList.add("printing");
     set_theme("light");
   });
-  window.addEventListener("afterprint", () => set_theme(before));
+  window.addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("printing");
+    set_theme(before);
+  });
 }
 
 function follow_width() {
@@ -164,6 +168,7 @@ function start() {
   document.title = `essbench: ${data.run.workload}`;
   document.getElementById("title").textContent = `essbench report: ${data.run.workload}`;
   document.getElementById("subtitle").textContent = data.run.machine;
+  order_operations(data.points);
   verdict_section(data);
   comparison_section(data);
   points_section(data);

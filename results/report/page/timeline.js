@@ -14,7 +14,7 @@ function timeline_section(points) {
   const made = section("timeline", "One step over time",
     "The step nearest to the median. Where the link is busy and the compute lane is empty, the transfer is exposed.");
   const point = element("select", {}, ...with_timeline.map((p, i) => element("option", { value: i }, p.name)));
-  point.value = String(Math.max(0, with_timeline.findIndex((p) => p.system === "ess")));
+  point.value = String(with_timeline.indexOf(most_interesting(with_timeline)));
   const part = element("select", {}, ...parts.map((text, i) => element("option", { value: i }, text)));
   const figure = element("figure", { class: "wide" });
   made.append(element("div", { class: "filters" },
@@ -27,6 +27,13 @@ function timeline_section(points) {
     made.append(element("p", { class: "hint" },
       `Left out to keep this file small: ${left_out.map((p) => p.name).join(", ")}. "essbench timeline" has them.`));
   }
+}
+
+// The one that gains most, or else any of ess.
+function most_interesting(points) {
+  const gain = (p) => (p.gain && p.system !== "all_gpu" ? p.gain.ratio : 0);
+  const best = points.reduce((a, b) => (gain(b) > gain(a) ? b : a));
+  return gain(best) > 0 ? best : points.find((p) => p.system === "ess") || points[0];
 }
 
 function operations_shown(timeline, part) {
@@ -101,7 +108,7 @@ function paint_lanes(brush, view, width) {
 }
 
 function paint_operations(brush, view, width) {
-  const fills = view.kinds.map((kind, i) => fill_style(brush, i, is_on_link(view, kind)));
+  const fills = view.kinds.map((kind) => operation_fill(brush, kind));
   brush.strokeStyle = theme_colour("--back");
   for (const op of view.operations) {
     const box = box_of(op, view, width);
@@ -113,11 +120,12 @@ function paint_operations(brush, view, width) {
 
 function paint_axis(brush, view, width, height) {
   const ticks = width < 500 ? 3 : 8;
+  const digits = view.end - view.begin < 10_000 ? 2 : 1;
   brush.fillStyle = theme_colour("--muted");
   for (let i = 0; i <= ticks; ++i) {
     const us = view.begin + (i * (view.end - view.begin)) / ticks;
     brush.textAlign = i === ticks ? "right" : i === 0 ? "left" : "center";
-    brush.fillText(`${short_number(us / 1000)}${i === ticks ? " ms" : ""}`, label_width + (i * (width - label_width)) / ticks, height - 8);
+    brush.fillText(`${(us / 1000).toFixed(digits)}${i === ticks ? " ms" : ""}`, label_width + (i * (width - label_width)) / ticks, height - 8);
   }
   brush.textAlign = "left";
 }
@@ -132,12 +140,12 @@ function operation_at(canvas, view, event) {
 }
 
 function timeline_legend(view) {
-  return element("ul", { class: "legend" }, ...view.kinds.map((kind, i) => {
-    const on_link = is_on_link(view, kind);
-    const swatch = element("span", { class: "swatch", "aria-hidden": "true" });
-    swatch.style.background = on_link
-      ? `repeating-linear-gradient(135deg, ${colour(i)} 0 3px, ${theme_colour("--back")} 3px 5px)` : colour(i);
-    return element("li", {}, swatch, `${kind}${on_link ? " (link)" : ""}`);
+  return element("ul", { class: "legend" }, ...view.kinds.map((kind) => {
+    const swatch = element("canvas", { class: "swatch", width: 14, height: 14, "aria-label": `colour of ${kind}` });
+    const brush = swatch.getContext("2d");
+    brush.fillStyle = operation_fill(brush, kind);
+    brush.fillRect(0, 0, 14, 14);
+    return element("li", {}, swatch, `${kind}${is_on_link(view, kind) ? " (link)" : ""}`);
   }));
 }
 

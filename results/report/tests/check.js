@@ -28,8 +28,10 @@ function check_width() {
   expect(page.scrollWidth <= window.innerWidth, `the page is ${page.scrollWidth} px wide in a window of ${window.innerWidth}`);
 }
 
+// Without the marks and tags around them.
 function names_shown() {
-  return [...document.querySelectorAll("#points tbody tr:not([hidden]) th")].map((cell) => cell.textContent);
+  const own_text = (cell) => [...cell.firstChild.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data).join("");
+  return [...document.querySelectorAll("#points tbody tr:not([hidden]) th")].map(own_text);
 }
 
 function check_sorting() {
@@ -41,8 +43,9 @@ function check_sorting() {
   const descending = names_shown();
   expect(button.closest("th").getAttribute("aria-sort") === "descending", "a second click does not sort the other way");
   expect(JSON.stringify([...before].sort()) === JSON.stringify([...ascending].sort()), "sorting loses points");
-  expect(JSON.stringify(ascending) === JSON.stringify(descending.reverse()), "sorting the other way is not the reverse");
-  expect(before.length < 2 || ascending[0].localeCompare(ascending[ascending.length - 1], "en", { numeric: true }) <= 0, "not sorted");
+  expect(JSON.stringify(ascending) === JSON.stringify([...descending].reverse()), "sorting the other way is not the reverse");
+  const in_order = (name, i) => i === 0 || ascending[i - 1].localeCompare(name, "en", { numeric: true }) <= 0;
+  expect(ascending.every(in_order), "a click on a heading does not sort");
 }
 
 function check_filtering() {
@@ -54,7 +57,7 @@ function check_filtering() {
   };
   const all = type("");
   expect(type("no point is called like this").length === 0, "filtering by text hides nothing");
-  expect(type(all[0].slice(1, 4)).length > 0, "filtering by text hides what has it");
+  expect(type(all[0].slice(0, 3)).length > 0, "filtering by text hides what has it");
   expect(type("").length === all.length, "an empty filter does not show all");
   const system = document.querySelector("select[aria-label=system]");
   system.value = system.options[1].value;

@@ -54,7 +54,8 @@ TEST(report_html, the_script_never_makes_html_of_text) {
 }
 
 TEST(report_html, asks_for_nothing_outside_the_file) {
-  const std::string page = page_of(an_example_run());
+  const loaded_run run = an_example_run();
+  const std::string page = page_of(run);
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));
   for (const char* way :
        {"src=\"http", "href=\"http", "src=\"//", "href=\"//", "url(http", "@import", "fetch(\"", "import("})

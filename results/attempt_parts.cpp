@@ -1,6 +1,8 @@
 #include "results/attempt_parts.h"
 
+#include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "results/column_values.h"
 
@@ -25,16 +27,24 @@ void read_lists(SQLite::Statement& rows, std::int64_t attempt, lists& into) {
   }
 }
 
+// nlohmann makes an int of any number, be it 1e300 or wider than an int.
+int whole_in(const nlohmann::json& of) {
+  if (!of.is_number_integer() || !std::in_range<int>(of.get<std::int64_t>())) {
+    throw std::out_of_range("no int");
+  }
+  return of.get<int>();
+}
+
 timeline_operation operation_in(const connection& c, const nlohmann::json& of) try {
   return {.kind = of.at(0).get<std::string>(),
-          .layer = of.at(1).get<int>(),
-          .first_seat = of.at(2).get<int>(),
-          .seats = of.at(3).get<int>(),
+          .layer = whole_in(of.at(1)),
+          .first_seat = whole_in(of.at(2)),
+          .seats = whole_in(of.at(3)),
           .stream = of.at(4).get<std::string>(),
           .on_link = of.at(5).get<bool>(),
           .start_us = of.at(6).get<double>(),
           .end_us = of.at(7).get<double>()};
-} catch (const nlohmann::json::exception&) {
+} catch (const std::exception&) {
   raise_unreadable(c, "operation of a timeline", of.dump());
 }
 

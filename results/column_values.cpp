@@ -5,10 +5,15 @@
 #include <cmath>
 #include <limits>
 
+#include "results/shallow_json.h"
+
 namespace results {
 
 void raise_unreadable(const connection& c, std::string_view what, std::string_view value) {
-  c.raise("read", store_fault::corrupt, fmt::format("'{}' is no {}", value, what));
+  constexpr std::size_t most_shown = 80;
+  c.raise("read", store_fault::corrupt,
+          fmt::format("'{}{}' is no {}", value.substr(0, most_shown), value.size() > most_shown ? "..." : "",
+                      what));
 }
 
 attempt_status status_in(const connection& c, const std::string& name) {
@@ -24,8 +29,14 @@ utc_time time_in(const connection& c, const std::string& text) {
 }
 
 nlohmann::json json_in(const connection& c, const std::string& text) {
-  auto value = nlohmann::json::parse(text, nullptr, false);
-  if (value.is_discarded()) raise_unreadable(c, "JSON", text);
+  auto value = parse_shallow_json(text);
+  if (!value) raise_unreadable(c, "JSON of ours", text);
+  return *std::move(value);
+}
+
+nlohmann::json object_in(const connection& c, const std::string& text) {
+  auto value = json_in(c, text);
+  if (!value.is_object()) raise_unreadable(c, "JSON object", text);
   return value;
 }
 

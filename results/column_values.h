@@ -14,6 +14,7 @@ namespace results {
 [[nodiscard]] attempt_status status_in(const connection& c, const std::string& name);
 [[nodiscard]] utc_time time_in(const connection& c, const std::string& text);
 [[nodiscard]] nlohmann::json json_in(const connection& c, const std::string& text);
+[[nodiscard]] nlohmann::json object_in(const connection& c, const std::string& text);
 [[nodiscard]] double number_in(const SQLite::Column& column);
 
 }  // namespace results

@@ -65,6 +65,8 @@ std::string immutable_uri(const fs::path& file) {
 
 bool for_writing(open_mode mode) { return mode == open_mode::create || mode == open_mode::existing; }
 
+bool unchecked(open_mode mode) { return mode == open_mode::copy_from || mode == open_mode::damaged; }
+
 SQLite::Database open_file(const fs::path& file, const open_options& options) {
   std::error_code ignored;
   if (options.mode != open_mode::create && !fs::exists(file, ignored)) {
@@ -83,14 +85,24 @@ SQLite::Database open_file(const fs::path& file, const open_options& options) {
   }
 }
 
+// Ours has neither views nor triggers. In a file from elsewhere a view in the place of a table, or a trigger
+// on one, would run whatever query it holds, without end if it likes.
+void distrust_schema(sqlite3* db) {
+  for (const int feature :
+       {SQLITE_DBCONFIG_ENABLE_VIEW, SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_TRUSTED_SCHEMA}) {
+    sqlite3_db_config(db, feature, 0, nullptr);
+  }
+}
+
 }  // namespace
 
 connection::connection(fs::path file, const open_options& options)
     : file_(std::move(file)), options_(options), db_(open_file(file_, options)) {
   guarded("open", [&] {
+    distrust_schema(db_.getHandle());
     db_.exec("PRAGMA foreign_keys = ON");
     check_whose();
-    if (options_.mode != open_mode::copy_from) check_integrity();
+    if (!unchecked(options_.mode)) check_integrity();
     if (for_writing(options_.mode)) prepare_for_writing();
   });
 }
@@ -115,7 +127,8 @@ void connection::check_whose() {
     raise("open", store_fault::newer_schema,
           fmt::format("its schema is version {}, this essbench knows up to {}", version, schema_version()));
   }
-  if (version < schema_version() && options_.mode == open_mode::read_only) {
+  if (version < schema_version() &&
+      (options_.mode == open_mode::read_only || options_.mode == open_mode::damaged)) {
     raise("open", store_fault::older_schema,
           fmt::format("its schema is version {}, this essbench reads {}", version, schema_version()));
   }

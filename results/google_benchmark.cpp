@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "results/shallow_json.h"
+
 namespace results {
 namespace {
 
@@ -21,11 +23,13 @@ void add_repetition(const json& row, benchmark_rows& to) {
 }  // namespace
 
 json parse_benchmark_json(std::string_view text, std::string_view file) {
+  if (auto parsed = parse_shallow_json(text)) return *std::move(parsed);
   try {
-    return json::parse(text);
+    (void)json::parse(text);
   } catch (const json::exception& e) {
     throw bench_error(fmt::format("{}: {}", file, e.what()));
   }
+  throw bench_error(fmt::format("{}: nested deeper than {} levels", file, deepest_json));
 }
 
 benchmark_report read_benchmark_report(std::string_view text, std::string_view file) {

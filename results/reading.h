@@ -20,6 +20,11 @@ using point_statuses = std::vector<std::pair<std::string, std::optional<attempt_
 [[nodiscard]] std::vector<run_summary> read_runs(connection& c);
 [[nodiscard]] std::optional<std::string> read_latest_run(connection& c,
                                                          const std::optional<std::string>& workload_hash);
-[[nodiscard]] std::optional<loaded_run> read_run(connection& c, std::string_view run_id, load_detail detail);
+
+// With `lost`: what can be read of it, and there what cannot. Throws likewise if that is not even the run
+// itself.
+using losses = std::vector<std::string>;
+[[nodiscard]] std::optional<loaded_run> read_run(connection& c, std::string_view run_id, load_detail detail,
+                                                 losses* lost = nullptr);
 
 }  // namespace results

@@ -121,4 +121,8 @@ std::optional<loaded_run> store::load(std::string_view run_id, load_detail detai
   return db_->guarded("load run", [&] { return read_run(*db_, run_id, detail); });
 }
 
+std::optional<loaded_run> store::salvage(std::string_view run_id, std::vector<std::string>& lost) {
+  return db_->guarded("salvage run", [&] { return read_run(*db_, run_id, load_detail::everything, &lost); });
+}
+
 }  // namespace results

@@ -29,6 +29,7 @@ enum class open_mode : std::uint8_t {
   existing,   // for writing; the file must be there
   read_only,  // the file must be there, and of the present schema
   copy_from,  // as read_only, of any schema up to the present; what it holds is not checked
+  damaged,    // as read_only, but pages are not checked first: for salvage
 };
 
 struct open_options {
@@ -80,13 +81,18 @@ class store {
   [[nodiscard]] std::set<std::string> finished_points(std::string_view run_id);
   // By begin, oldest first.
   [[nodiscard]] std::vector<run_summary> runs();
-  // The id of the run begun last, of any workload or of the one with this hash.
+  // The id of the run begun last, of any workload or of the one with this hash; an imported one only if none
+  // was begun here.
   [[nodiscard]] std::optional<std::string> latest_run();
   [[nodiscard]] std::optional<std::string> latest_run(std::string_view workload_hash);
   // All of a run, as one consistent picture. nullopt: no such run. An unambiguous beginning of an id is
   // enough.
   [[nodiscard]] std::optional<loaded_run> load(std::string_view run_id,
                                                load_detail detail = load_detail::everything);
+
+  // Of a damaged file: what can be read of a run; `lost` says what cannot. Throws if that is not even the run
+  // itself.
+  [[nodiscard]] std::optional<loaded_run> salvage(std::string_view run_id, std::vector<std::string>& lost);
 
  private:
   explicit store(std::unique_ptr<connection> db);

@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, store_fault_count> hints = {
     "give the path of an essbench database, or of a new file",
     "use the essbench that wrote it, or another file",
     "open it once for writing, which brings it up to date",
-    "restore a copy, or save what can be read with 'sqlite3 FILE .recover'",
+    "restore a copy; `essbench export --damaged` gives what can still be read of a run",
     "make the file and its directory writable: SQLite keeps two more files beside it",
     "free some disk space and resume the run",
     "check the disk's space, quota and health, then resume the run",

@@ -86,7 +86,13 @@ class tree_builder {
 
  private:
   // The parser reads one character ahead after a number; a line break there belongs to the next line.
-  [[nodiscard]] int here() const { return line_of(text_, *consumed_ == 0 ? 0 : *consumed_ - 1); }
+  // Counts on from the last place, or a long file would be counted once a value.
+  [[nodiscard]] int here() {
+    const std::size_t at = std::min(*consumed_ == 0 ? 0 : *consumed_ - 1, text_.size());
+    line_ += line_of(text_.substr(counted_), at - counted_) - 1;
+    counted_ = at;
+    return line_;
+  }
 
   static std::string_view reason(std::string_view message) {
     const auto colon = message.find(": ");
@@ -126,6 +132,8 @@ class tree_builder {
   std::string_view text_;
   std::string_view file_;
   const std::size_t* consumed_;
+  int line_ = 1;
+  std::size_t counted_ = 0;
   std::vector<json_node*> open_;
 };
 

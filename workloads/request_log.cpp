@@ -61,11 +61,16 @@ failure length_in_range(const line& in, std::string_view key, std::int64_t value
 
 // ---- Mooncake ----
 
+// Never all of a list or an object: it may be a megabyte, and a million levels deep.
+std::string shown(const json& value) {
+  return value.is_structured() ? std::string("an ") + value.type_name() : shortened(value.dump());
+}
+
 failure read_length(const line& in, const json& object, std::string_view key, int& out) {
   const auto at = object.find(key);
   if (at == object.end()) return wrong(in, key, fmt::format("missing key '{}'", key));
   if (!at->is_number_integer())
-    return wrong(in, key, fmt::format("'{}' must be a whole number, not {}", key, at->dump()));
+    return wrong(in, key, fmt::format("'{}' must be a whole number, not {}", key, shown(*at)));
   if (at->is_number_unsigned() && at->get<std::uint64_t>() > longest_length) {
     return length_in_range(in, key, std::numeric_limits<std::int64_t>::max(), out);
   }
@@ -76,7 +81,7 @@ failure read_milliseconds(const line& in, const json& object, std::int64_t& out_
   const auto at = object.find("timestamp");
   if (at == object.end()) return wrong(in, "timestamp", "missing key 'timestamp'");
   if (!at->is_number())
-    return wrong(in, "timestamp", fmt::format("'timestamp' must be a number, not {}", at->dump()));
+    return wrong(in, "timestamp", fmt::format("'timestamp' must be a number, not {}", shown(*at)));
   const double ms = at->get<double>();
   if (ms < 0 || ms > latest_ms) {
     return wrong(in, "timestamp",

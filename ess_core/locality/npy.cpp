@@ -96,13 +96,13 @@ void sort_selections(index_trace& trace) {
 }
 
 token_id smallest_first_token(const index_trace& trace) {
-  token_id first = 0;
+  std::int64_t first = 0;  // ids are not yet checked: the least of them minus a step is no token_id
   for (std::int32_t step = 0; step < trace.shape.steps; ++step) {
     for (std::int32_t layer = 0; layer < trace.shape.layers; ++layer) {
-      first = std::max(first, std::ranges::max(trace.selected(step, layer)) - step);
+      first = std::max(first, std::int64_t{std::ranges::max(trace.selected(step, layer))} - step);
     }
   }
-  return first;
+  return static_cast<token_id>(first);
 }
 
 }  // namespace

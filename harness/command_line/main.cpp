@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <exception>
 
 #include "harness/command_line/command.h"
@@ -47,6 +48,7 @@ exit_code run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond a limit is an error like that of a full disk, not a death
   try {
     harness::remember_command_line(argc, argv);
     return static_cast<int>(run(argc, argv));

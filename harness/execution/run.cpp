@@ -16,6 +16,7 @@
 #include "harness/environment/host_info.h"
 #include "harness/execution/alternation.h"
 #include "harness/execution/fixed_point.h"
+#include "results/run_claim.h"
 #include "results/statistics.h"
 
 namespace harness {
@@ -73,14 +74,17 @@ class workload_run {
     if (options_.mode == resume_mode::resume) {
       if (const auto id = store_.latest_run(workload_.hash)) {
         outcome_.run_id = *id;
+        claim_.emplace(store_.file(), *id);
         store_.resume_run(*id, {.at = now(), .kind = "resumed", .detail = options_.command_line});
       }
     }
     if (outcome_.run_id.empty()) {
       const results::environment machine_now = describe(options_.on);
+      results::run_record record = run_record_of(workload_.name, options_.command_line, machine_now);
+      record.id = results::new_run_id();
+      claim_.emplace(store_.file(), record.id);  // before anybody can find the run and resume it
       outcome_.run_id =
-          store_.begin_run(run_record_of(workload_.name, options_.command_line, machine_now), machine_now,
-                           {workload_.name, workload_.hash, workload_.resolved_json});
+          store_.begin_run(record, machine_now, {workload_.name, workload_.hash, workload_.resolved_json});
     }
     for (const planned_point& plan : plans_) store_.register_point(outcome_.run_id, record_of(plan));
   }
@@ -281,6 +285,7 @@ class workload_run {
   const run_options& options_;
   std::vector<planned_point> plans_;
   cancellation cancel_;
+  std::optional<results::run_claim> claim_;  // on the run, for as long as this process works on it
   machine machine_;
   run_outcome outcome_;
   std::optional<double> yardstick_us_;

@@ -1,5 +1,10 @@
 #include <SQLiteCpp/SQLiteCpp.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
+#include <set>
 #include <string>
 
 #include "results/schema.h"
@@ -132,6 +137,51 @@ TEST(migration, a_new_file_is_in_wal_mode_with_foreign_keys_that_hold) {
   EXPECT_EQ(db.execAndGet("PRAGMA journal_mode").getString(), "wal");
   EXPECT_EQ(db.execAndGet("SELECT count(*) FROM pragma_foreign_key_check").getInt(), 0);
   EXPECT_EQ(db.execAndGet("SELECT count(*) FROM pragma_foreign_key_list('attempt')").getInt(), 1);
+}
+
+// In a process that is killed when it opens databases: after so many instructions of SQLite.
+int instructions_left = 0;
+
+int kill_when_due(void*) {
+  if (--instructions_left == 0) ::raise(SIGKILL);
+  return 0;
+}
+
+int watch(sqlite3* db, const char**, const sqlite3_api_routines*) {
+  sqlite3_progress_handler(db, 1, kill_when_due, nullptr);
+  return SQLITE_OK;
+}
+
+// False: it had ended before.
+bool open_and_die_after(int instructions, const std::filesystem::path& file) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    instructions_left = instructions;
+    sqlite3_auto_extension(reinterpret_cast<void (*)()>(watch));
+    (void)store::open(file);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFSIGNALED(status);
+}
+
+TEST(migration, that_is_killed_leaves_the_file_as_before_or_as_after) {
+  const scratch_folder folder;
+  make(folder / "old.db", version_1_file);
+  std::set<int> versions;
+  bool killed = true;
+  for (int after = 1; killed; after += 1 + after / 40) {
+    const auto file = folder / "killed.db";
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + suffix);
+    std::filesystem::copy_file(folder / "old.db", file);
+    killed = open_and_die_after(after, file);
+    versions.insert(number(file, "PRAGMA user_version"));
+    EXPECT_EQ(number(file, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"), 0);
+    store s = store::open(file);
+    EXPECT_EQ(s.load("old-run")->points.at(0).last()->samples.at("step_time_us"), std::vector<double>{5.0});
+  }
+  EXPECT_EQ(versions, (std::set<int>{1, schema_version()}));
 }
 
 }  // namespace

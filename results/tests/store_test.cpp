@@ -167,6 +167,32 @@ TEST(store, lists_runs_and_finds_the_latest) {
   EXPECT_EQ(runs[1].untried, 0);
 }
 
+// The clock was set back between them, which must not send --resume to the older one.
+TEST(store, finds_the_run_begun_last_whatever_the_clock_said) {
+  const scratch_folder folder;
+  store s = store::open(folder / "r.db");
+  for (const auto& [id, seconds] : {std::pair("first", 1'000'000'000), std::pair("second", -1'000'000'000)}) {
+    run_record run = a_run(id);
+    run.started_at = a_time(seconds);
+    s.begin_run(run, an_environment(), a_workload());
+  }
+  EXPECT_EQ(s.latest_run(), "second");
+  EXPECT_EQ(s.latest_run("abc123"), "second");
+}
+
+TEST(store, attempts_count_in_the_order_of_their_commits_whatever_the_clock_said) {
+  const scratch_folder folder;
+  store s = store::open(folder / "r.db");
+  s.begin_run(a_run(), an_environment(), a_workload());
+  s.register_point("run-1", a_point("ess"));
+  attempt_record early = an_attempt(), late = an_attempt(2);
+  early.started_at = early.ended_at = a_time(1'000'000'000);
+  late.started_at = late.ended_at = a_time(-1'000'000'000);
+  s.record_attempt("run-1", "ess", early);
+  s.record_attempt("run-1", "ess", late);
+  EXPECT_EQ(s.load("run-1")->points.at(0).last()->samples.at("step_time_us").size(), 2u);
+}
+
 TEST(store, a_run_is_found_by_an_unambiguous_beginning_of_its_id) {
   const scratch_folder folder;
   store s = store::open(folder / "r.db");

@@ -217,7 +217,7 @@ TEST_F(command_line, an_interrupted_run_keeps_its_place) {
                                     "measure.min_samples=90000",
                                     "--set",
                                     "context_tokens=128"};
-  const finished stopped = run_program(words, {}, std::chrono::milliseconds(1500));
+  const finished stopped = run_program(words, {}, {.after = std::chrono::milliseconds(1500)});
   EXPECT_EQ(stopped.code, 130) << stopped.err;
   EXPECT_THAT(stopped.err, HasSubstr("resume with:"));
   EXPECT_THAT(stopped.err, HasSubstr("--resume"));

@@ -1,5 +1,6 @@
 #include "harness/command_line/tests/process.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,12 @@ std::string content(const std::filesystem::path& file) {
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
+}
+
+void limit_files(std::uint64_t bytes) {
+  if (bytes == 0) return;
+  const rlimit limit{bytes, bytes};
+  if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(125);
 }
 
 [[noreturn]] void become(const std::vector<std::string>& arguments,
@@ -42,16 +49,19 @@ std::string content(const std::filesystem::path& file) {
 }  // namespace
 
 finished run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
-                     std::chrono::milliseconds interrupt_after) {
+                     const disturbance& disturbed) {
   std::string folder = (std::filesystem::temp_directory_path() / "essbench_process_XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
   const std::string out = folder + "/out";
   const std::string err = folder + "/err";
   const pid_t child = fork();
-  if (child == 0) become(arguments, environment, out, err);
-  if (interrupt_after.count() > 0) {
-    std::this_thread::sleep_for(interrupt_after);
-    kill(child, SIGINT);
+  if (child == 0) {
+    limit_files(disturbed.most_file_bytes);
+    become(arguments, environment, out, err);
+  }
+  if (disturbed.after.count() > 0) {
+    std::this_thread::sleep_for(disturbed.after);
+    kill(child, disturbed.signal);
   }
   int status = 0;
   waitpid(child, &status, 0);

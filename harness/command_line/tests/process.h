@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,8 +13,13 @@ struct finished {
   std::string err;
 };
 
-// `environment`: "NAME=value", on top of this process's own. `interrupt_after`: then it gets one SIGINT; 0:
-// none.
+struct disturbance {
+  std::chrono::milliseconds after{};  // 0: none
+  int signal = SIGINT;
+  std::uint64_t most_file_bytes = 0;  // writes beyond fail; 0: no limit
+};
+
+// `environment`: "NAME=value", on top of this process's own.
 [[nodiscard]] finished run_program(const std::vector<std::string>& arguments,
                                    const std::vector<std::string>& environment = {},
-                                   std::chrono::milliseconds interrupt_after = {});
+                                   const disturbance& disturbed = {});

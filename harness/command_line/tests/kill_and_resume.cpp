@@ -1,0 +1,133 @@
+#include "harness/command_line/tests/kill_and_resume.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <set>
+#include <stdexcept>
+
+#include "harness/command_line/tests/process.h"
+#include "results/store.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+constexpr int most_kills = 3;
+constexpr int killed = 128 + SIGKILL;
+
+// What is a time, or made of times, though its unit does not say so.
+const std::set<std::string, std::less<>> timely = {"harness_overhead", "link_late_share", "link_proportion"};
+
+void add_attempt(std::vector<std::string>& lines, const std::string& label,
+                 const results::attempt_record& of) {
+  lines.push_back(fmt::format("{}: status {}, {}, stopped by {}", label, to_string(of.status), of.reason,
+                              of.stop_reason));
+  for (const auto& [name, value] : of.metrics) {
+    if (results::is_time_unit(value.unit) || timely.contains(name)) continue;
+    lines.push_back(fmt::format("{}: {} = {} [{}, {}] of {} {}", label, name, value.median, value.lo,
+                                value.hi, value.n, value.unit));
+  }
+  for (const auto& [name, values] : of.samples)
+    lines.push_back(fmt::format("{}: {} x {}", label, values.size(), name));
+  for (const auto& [name, value] : of.accuracy)
+    lines.push_back(fmt::format("{}: accuracy {} = {}", label, name, value));
+  for (const auto& [name, values] : of.series)
+    lines.push_back(fmt::format("{}: {} = {}", label, name, fmt::join(values, " ")));
+}
+
+// Everything of a run that does not depend on when it was made.
+std::vector<std::string> lines_of(const results::loaded_run& run) {
+  std::vector<std::string> lines = {"workload " + run.workload.hash};
+  for (const results::loaded_point& point : run.points) {
+    const std::string& label = point.point.label;
+    lines.push_back(fmt::format("{}: {} on {}, clock {}, id {}", label, point.point.system,
+                                point.point.device, point.point.clock, point.point.identity));
+    lines.push_back(fmt::format("{}: asked for {}", label, point.point.requested.dump()));
+    lines.push_back(fmt::format("{}: ran with {}", label, point.point.effective.dump()));
+    lines.push_back(fmt::format("{}: {} attempts", label, point.attempts.size()));
+    for (const auto& attempt : point.attempts) add_attempt(lines, label, attempt);
+  }
+  std::ranges::sort(lines);
+  return lines;
+}
+
+results::loaded_run only_run_in(const fs::path& database) {
+  auto store = results::store::open(database, {.mode = results::open_mode::read_only});
+  const auto runs = store.runs();
+  if (runs.size() != 1)
+    throw std::runtime_error(fmt::format("{} runs in {}", runs.size(), database.string()));
+  return store.load(runs[0].run.id).value();
+}
+
+std::string first_text(const fs::path& database, const char* sql) {
+  return SQLite::Database(database.string(), SQLite::OPEN_READWRITE).execAndGet(sql).getString();
+}
+
+// What SQLite itself thinks of the file, and attempts without a status, which no reader would show.
+void add_faults(const fs::path& database, std::vector<std::string>& found) {
+  if (const auto verdict = first_text(database, "PRAGMA integrity_check"); verdict != "ok")
+    found.push_back(verdict);
+  const auto halves = first_text(database, "SELECT count(*) FROM attempt WHERE status IS NULL");
+  if (halves != "0") found.push_back(halves + " attempts without a status");
+}
+
+int attempts_in(const fs::path& database) {
+  if (!fs::exists(database)) return 0;
+  const SQLite::Database db(database.string(), SQLite::OPEN_READWRITE);
+  return db.tableExists("attempt") ? db.execAndGet("SELECT count(*) FROM attempt").getInt() : 0;
+}
+
+void add_missing(const std::vector<std::string>& from, const std::vector<std::string>& in, const char* sign,
+                 std::vector<std::string>& into) {
+  std::vector<std::string> only;
+  std::ranges::set_difference(from, in, std::back_inserter(only));
+  for (const std::string& line : only) into.push_back(sign + line);
+}
+
+}  // namespace
+
+kill_and_resume::kill_and_resume(fs::path folder, std::string device, unsigned seed)
+    : folder_(std::move(folder)), device_(std::move(device)), random_(seed) {
+  const fs::path database = folder_ / "unbroken.db";
+  const auto start = std::chrono::steady_clock::now();
+  const finished done = run_program(words(database, false));
+  unbroken_time_ = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
+  if (done.code != 0)
+    throw std::runtime_error(fmt::format("the unbroken run ended with {}: {}", done.code, done.err));
+  const results::loaded_run run = only_run_in(database);
+  truth_ = lines_of(run);
+  points_ = run.points.size();
+}
+
+std::vector<std::string> kill_and_resume::words(const fs::path& database, bool resume) const {
+  std::vector<std::string> all = {"run",  ESSBENCH_KILLED_WORKLOAD, "--quiet", "--device", device_,
+                                  "--db", database.string()};
+  if (resume) all.emplace_back("--resume");
+  return all;
+}
+
+kill_and_resume::round_result kill_and_resume::round() {
+  round_result result;
+  const fs::path database = folder_ / "killed.db";
+  for (const char* suffix : {"", "-wal", "-shm", "-claims"}) fs::remove(database.string() + suffix);
+  std::uniform_int_distribution<int> moment(1, static_cast<int>(unbroken_time_.count()));
+  const int kills = std::uniform_int_distribution(1, most_kills)(random_);
+  finished last{.code = killed};
+  for (int i = 0; i < kills && last.code == killed; ++i) {
+    last =
+        run_program(words(database, i > 0), {}, {.after = milliseconds(moment(random_)), .signal = SIGKILL});
+    result.kills += last.code == killed ? 1 : 0;
+    if (i == 0) result.points_before = attempts_in(database);
+  }
+  if (last.code == killed) last = run_program(words(database, true));
+  if (last.code != 0) result.differences.push_back(fmt::format("ended with {}: {}", last.code, last.err));
+  add_faults(database, result.differences);
+  const auto lines = lines_of(only_run_in(database));
+  add_missing(truth_, lines, "- ", result.differences);
+  add_missing(lines, truth_, "+ ", result.differences);
+  return result;
+}

@@ -77,7 +77,7 @@ void add_faults(const fs::path& database, std::vector<std::string>& found) {
 
 int attempts_in(const fs::path& database) {
   if (!fs::exists(database)) return 0;
-  const SQLite::Database db(database.string(), SQLite::OPEN_READWRITE);
+  SQLite::Database db(database.string(), SQLite::OPEN_READWRITE);
   return db.tableExists("attempt") ? db.execAndGet("SELECT count(*) FROM attempt").getInt() : 0;
 }
 

@@ -39,7 +39,9 @@ class reliability : public testing::Test {
     ASSERT_EQ(all.runs().size(), runs);
     for (const auto& summary : all.runs()) {
       EXPECT_EQ(summary.untried, 0);
-      for (const auto& point : all.load(summary.run.id)->points) {
+      const auto run = all.load(summary.run.id);  // named: the loop refers to it
+      ASSERT_TRUE(run);
+      for (const auto& point : run->points) {
         EXPECT_EQ(point.attempts.size(), 1u) << point.point.label;
       }
     }

@@ -212,7 +212,7 @@ TEST(merge, adds_the_profile_of_an_attempt_that_is_there) {
   const std::string without = rows_of(folder / "all.db");
   store::open(folder / "a.db")
       .add_profiles("run-1", {{"ess", {{.operation = "step", .count = 7}}}},
-                    {.at = a_time(7), .kind = "nsys"});
+                    {.at = a_time(7), .kind = "nsys", .env = an_environment()});
   EXPECT_EQ(merge(folder / "a.db", folder / "all.db").profiles.added, 1);
   EXPECT_EQ(rows_of(folder / "all.db"), rows_of(folder / "a.db"));
   EXPECT_EQ(merge(folder / "a.db", folder / "all.db").profiles.added, 0);

@@ -104,7 +104,7 @@ TEST_F(reliability, a_run_is_claimed_while_it_lasts) {
 
 // Writes fail beyond the limit, as they do on a full disk.
 TEST_F(reliability, a_full_disk_ends_a_run_that_can_be_resumed) {
-  const finished full = run_program(run_of("tiny"), {}, {.most_file_bytes = 220'000});
+  const finished full = run_program(run_of("tiny"), {}, {.most_file_bytes = 350'000});
   EXPECT_EQ(full.code, 65) << full.err;
   EXPECT_THAT(full.err, HasSubstr("r.db: cannot record attempt"));
   EXPECT_THAT(full.err, HasSubstr("resume the run"));

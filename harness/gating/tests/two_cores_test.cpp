@@ -1,5 +1,6 @@
-// What the gate is worth by a recording of a machine of 2 shared cores (two_cores.json): the figures of docs/method.md,
-// with fewer pairs. `essbench noise --from harness/gating/tests/two_cores.json` gives all of them.
+// What the gate is worth by a recording of a machine of 2 shared cores (two_cores.json): the figures of
+// docs/method.md, with fewer pairs. `essbench noise --from harness/gating/tests/two_cores.json` gives all of
+// them.
 #include "harness/gating/qualification.h"
 
 namespace harness {

@@ -1,11 +1,12 @@
 #include "results/record.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <array>
 #include <random>
+
+#include "ess_core/base/digest.h"
 
 namespace results {
 namespace {
@@ -83,16 +84,8 @@ std::string new_run_id() {
                      word[2] >> 16, word[2] & 0xffffu, word[3]);
 }
 
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  std::string hex;
-  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
-  return hex;
-}
-
 std::string run_id_of(std::string_view bytes) {
-  std::string hex = sha256_hex(bytes);
+  std::string hex = ess::sha256_hex(bytes);
   hex[12] = '8';                  // RFC 9562: version 8
   hex[16] = "89ab"[hex[16] & 3];  // variant 10
   return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
@@ -102,7 +95,7 @@ std::string run_id_of(std::string_view bytes) {
 std::string point_identity(const point_record& point, std::string_view workload_hash) {
   const nlohmann::json all = {workload_hash, point.label,     point.system,   point.device,
                               point.clock,   point.requested, point.effective};
-  return sha256_hex(all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return ess::sha256_hex(all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 bool is_time_unit(std::string_view unit) {

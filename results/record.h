@@ -60,7 +60,6 @@ struct run_record {
 
 // A UUID (version 8) made of the SHA-256 of `bytes`: what is imported twice is the same run.
 [[nodiscard]] std::string run_id_of(std::string_view bytes);
-[[nodiscard]] std::string sha256_hex(std::string_view bytes);
 
 using environment = nlohmann::json;  // an object: cpu, memory, kernel, compiler, ...
 using settings = nlohmann::json;     // a flat object {path: value}

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "workloads/digest.h"
+#include "ess_core/base/digest.h"
 #include "workloads/document.h"
 #include "workloads/rules.h"
 
@@ -169,7 +169,7 @@ class expander {
   static std::string identity(const point& of) {
     std::string all = to_flat_json(of.requested).dump();
     if (of.batch_of) all += to_flat_json(*of.batch_of).dump();
-    return sha256_hex(all).substr(0, 16);
+    return ess::sha256_hex(all).substr(0, 16);
   }
 
   [[nodiscard]] failure broken_in(const point& made, const layer& layered, broken_rule broken) const {

@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "ess_core/base/digest.h"
 #include "workloads/catalog.h"
-#include "workloads/digest.h"
 #include "workloads/hardware_reading.h"
 #include "workloads/spec.h"
 
@@ -46,7 +46,7 @@ result<std::filesystem::path> find_file(std::string_view name, std::string_view 
 
 result<hardware_profile> parse_hardware(std::string_view text, std::string_view file) {
   return read_hardware(text, file).map([&](ess::sim::hardware hardware) {
-    return hardware_profile{.hardware = std::move(hardware), .sha256 = sha256_hex(text)};
+    return hardware_profile{.hardware = std::move(hardware), .sha256 = ess::sha256_hex(text)};
   });
 }
 

@@ -8,9 +8,9 @@
 #include <cmath>
 #include <utility>
 
+#include "ess_core/base/digest.h"
 #include "ess_core/locality/locality_fit.h"
 #include "workloads/catalog.h"
-#include "workloads/digest.h"
 #include "workloads/locality_reading.h"
 #include "workloads/spec.h"
 #include "workloads/suggest.h"
@@ -185,7 +185,7 @@ result<locality_model> parse_locality(std::string_view text, std::string_view fi
                                       std::span<const std::string> set) {
   auto model = read_locality(text, file);
   if (!model) return model;
-  model->sha256 = sha256_hex(text);
+  model->sha256 = ess::sha256_hex(text);
   return finish(*std::move(model), file, set);
 }
 

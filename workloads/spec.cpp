@@ -5,7 +5,7 @@
 #include <iterator>
 #include <system_error>
 
-#include "workloads/digest.h"
+#include "ess_core/base/digest.h"
 #include "workloads/document.h"
 
 namespace workloads {
@@ -29,7 +29,7 @@ result<workload> parse_workload(std::string_view text, std::string_view file, co
                 .published = read->published,
                 .resolved_json = canonical_json(*read)};
   for (const std::string& option : options.set) made.set_paths.push_back(option.substr(0, option.find('=')));
-  made.hash = sha256_hex(made.resolved_json);
+  made.hash = ess::sha256_hex(made.resolved_json);
   return made;
 }
 

@@ -1,11 +1,11 @@
-#include "workloads/digest.h"
+#include "ess_core/base/digest.h"
 
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
 #include <array>
 
-namespace workloads {
+namespace ess {
 
 std::string sha256_hex(std::string_view bytes) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
@@ -15,4 +15,4 @@ std::string sha256_hex(std::string_view bytes) {
   return hex;
 }
 
-}  // namespace workloads
+}  // namespace ess

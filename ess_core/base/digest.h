@@ -1,12 +1,12 @@
-// SHA-256, so that the identity of a workload can be checked with any shell's sha256sum.
+// SHA-256, so that identities and checksums can be checked with any shell's sha256sum.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-namespace workloads {
+namespace ess {
 
 // 64 lower-case hexadecimal digits.
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
 
-}  // namespace workloads
+}  // namespace ess

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "ess_core/base/digest.h"
 #include "ess_core/device/cpu/cpu_device.h"
 #include "results/statistics.h"
 #include "results/text_table.h"
-#include "workloads/digest.h"
 
 namespace harness {
 namespace {
@@ -98,7 +98,7 @@ results::workload_record calibration_record(const std::vector<calibration_step>&
   nlohmann::json list = nlohmann::json::array();
   for (const calibration_step& step : steps) list.push_back(as_settings(step.what));
   std::string text = nlohmann::json{{"name", calibration_name}, {"transfers", list}}.dump();
-  std::string hash = workloads::sha256_hex(text);
+  std::string hash = ess::sha256_hex(text);
   return {std::string(calibration_name), std::move(hash), std::move(text)};
 }
 

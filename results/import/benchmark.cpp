@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "ess_core/base/digest.h"
 #include "results/statistics.h"
 #include "results/store.h"
 
@@ -120,7 +121,7 @@ loaded_point point_of(const benchmark_rows& rows, const std::string& device, con
 workload_record workload_of(const std::string& executable) {
   const std::string name = "benchmark:" + std::filesystem::path(executable).filename().string();
   const std::string resolved = json{{"name", name}}.dump(-1, ' ', false, json::error_handler_t::replace);
-  return {.name = name, .hash = sha256_hex(resolved), .resolved_json = resolved};
+  return {.name = name, .hash = ess::sha256_hex(resolved), .resolved_json = resolved};
 }
 
 loaded_run run_of(const benchmark_report& report, std::string_view file, host_name_hash hash) {

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "workloads/digest.h"
+#include "ess_core/base/digest.h"
 
 namespace workloads {
 namespace {
@@ -60,7 +60,7 @@ TEST(hardware_profile, is_read_with_its_evidence) {
   EXPECT_EQ(read.nodes, 2);
   EXPECT_EQ(read.expert_ranks, 16);
   EXPECT_EQ(read.gpus_per_node, (ess::sim::figure{8, evidence::assumed, "a test"}));
-  EXPECT_EQ(profile->sha256, sha256_hex(small()));
+  EXPECT_EQ(profile->sha256, ess::sha256_hex(small()));
   EXPECT_TRUE(read.experts_even.empty());
 }
 

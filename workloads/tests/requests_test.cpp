@@ -6,7 +6,7 @@
 #include <cmath>
 #include <fstream>
 
-#include "workloads/digest.h"
+#include "ess_core/base/digest.h"
 
 namespace workloads {
 namespace {
@@ -182,12 +182,12 @@ std::string printed(const log_t& log) {
 }
 
 TEST(synthetic_requests, are_the_same_bits_on_every_machine) {
-  EXPECT_EQ(sha256_hex(printed(synthetic_requests({.rate_per_s = 4.0, .count = 1000}, 1))),
+  EXPECT_EQ(ess::sha256_hex(printed(synthetic_requests({.rate_per_s = 4.0, .count = 1000}, 1))),
             "67240f5aa8bc283adebd33a78f9f0accd2bcc7323124848e9666fc92a5bc813c");
 }
 
 TEST(digest, matches_the_published_known_answer) {  // FIPS 180-2, appendix B.1
-  EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(ess::sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST(make_requests, finds_a_log_beside_the_workload_file) {

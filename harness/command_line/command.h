@@ -2,6 +2,7 @@
 // for people goes to stderr, data to stdout.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -81,5 +82,8 @@ void add_device_option(CLI::App& command, std::string& into);
 void tell(const std::string& text);
 // Data. Throws if it cannot be written.
 void print(const std::string& data);
+// Whole or not at all: a file that is there already stays until the new one is written. `option` named it;
+// refused if it cannot be written.
+void write_file(const char* option, const std::filesystem::path& file, const std::string& text);
 
 }  // namespace harness

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fstream>
 #include <set>
 #include <stdexcept>
 
@@ -55,6 +56,20 @@ void print(const std::string& data) {
   if (std::fwrite(data.data(), 1, data.size(), stdout) != data.size() || std::fflush(stdout) != 0) {
     throw std::runtime_error("cannot write to stdout");
   }
+}
+
+void write_file(const char* option, const std::filesystem::path& file, const std::string& text) {
+  const std::filesystem::path part = file.string() + ".part";
+  std::ofstream out(part, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  std::error_code fault;
+  if (out) std::filesystem::rename(part, file, fault);
+  if (out && !fault) return;
+  std::error_code ignored;
+  std::filesystem::remove(part, ignored);
+  refuse(exit_code::bad_data, fmt::format("{} {}: cannot be written; is there such a folder, and room in it?",
+                                          option, file.string()));
 }
 
 void add_workload_arguments(CLI::App& command, workload_arguments& into) {

@@ -35,7 +35,8 @@ exit_code export_run(const export_arguments& arguments) {
   std::vector<std::string> lost;
   const results::loaded_run run = arguments.damaged
                                       ? salvage_run(arguments, lost)
-                                      : load_run(*reading_store::open(arguments.database), arguments.run);
+                                      : load_run(*reading_store::open(arguments.database), arguments.run,
+                                                 results::load_detail::without_samples);
   print(arguments.csv ? results::export_csv(run) : results::export_json_text(run));
   return lost.empty() ? exit_code::ok : exit_code::bad_data;
 }

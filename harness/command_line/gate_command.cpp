@@ -9,7 +9,6 @@
 #include "harness/command_line/command.h"
 #include "harness/command_line/measured_arms.h"
 #include "harness/command_line/stored_run.h"
-#include "harness/gating/arms.h"
 #include "harness/gating/gate.h"
 #include "harness/gating/noise_draws.h"
 #include "results/matching.h"
@@ -36,19 +35,6 @@ struct gate_arguments {
 // Floors are measured by draws; these are always the same ones.
 constexpr std::size_t floor_draws = 10'000;
 constexpr std::uint64_t floor_seed = 1;
-
-results::arm stored_arm(const std::string& database, const std::string& workload) {
-  reading_store store = reading_store::open(database);
-  results::arm runs = load_arm(*store, workload);
-  if (runs.empty()) {
-    refuse(exit_code::bad_data,
-           workload.empty()
-               ? fmt::format("{} holds no run", database)
-               : fmt::format("{} holds no run of workload '{}'; `essbench show --runs --db {}` lists them",
-                             database, workload, database));
-  }
-  return runs;
-}
 
 // Nullopt: none was given.
 std::optional<noise_recording> load_noise(const gate_arguments& arguments,
@@ -80,8 +66,8 @@ gate_options options_of(const gate_arguments& arguments, std::size_t blocks,
 }
 
 gate_outcome judge_stored(const gate_arguments& arguments) {
-  const results::arm candidate = stored_arm(arguments.candidate, arguments.workload);
-  const results::arm baseline = stored_arm(arguments.baseline, candidate.back().run.workload_name);
+  const results::arm candidate = load_stored_arm(arguments.candidate, arguments.workload);
+  const results::arm baseline = load_stored_arm(arguments.baseline, candidate.back().run.workload_name);
   const std::size_t blocks = std::min(candidate.size(), baseline.size());
   return {.judged = results::judge(baseline, candidate,
                                    options_of(arguments, blocks, candidate.back().env).judging)};

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "harness/command_line/command.h"
 #include "harness/command_line/measured_arms.h"
+#include "harness/execution/fixed_point.h"
 #include "harness/gating/noise_recording.h"
 #include "harness/gating/program.h"
 #include "harness/gating/qualification.h"
@@ -28,15 +28,6 @@ struct noise_arguments {
 // Twice what a gate takes at most, so that stretches of a run differ.
 constexpr std::int32_t longer = 2;
 
-stopping_options stopping_of(const workloads::settings& s) {
-  const auto most = static_cast<std::size_t>(std::min(s.steps, s.measure.max_samples));
-  return {.warmup_samples = 0,
-          .min_samples = std::min(static_cast<std::size_t>(s.measure.min_samples), most),
-          .max_samples = most,
-          .max_time = ess::seconds(s.measure.max_seconds),
-          .relative_half_width = s.measure.relative_ci};
-}
-
 noise_recording record(const noise_arguments& arguments) {
   const workloads::workload workload = load(arguments.workload);
   std::vector<std::pair<std::string, stopping_options>> stopping;
@@ -53,7 +44,7 @@ noise_recording record(const noise_arguments& arguments) {
                                 .device = arguments.device};
   for (const char* path : {"steps", "measure.min_samples", "measure.max_samples"})
     options.set.push_back(fmt::format("{}={}", path, longer * most));
-  options.set.push_back(fmt::format("measure.max_seconds={}", 600));
+  options.set.emplace_back("measure.max_seconds=600");
   const measured_arm self{.program = own_program(), .database = arguments.database};
   results::arm runs;
   for (std::size_t i = 0; i < arguments.runs; ++i) {
@@ -70,12 +61,6 @@ noise_recording recording(const noise_arguments& arguments) {
   auto read = load_recording(arguments.from);
   if (!read) refuse(exit_code::bad_data, workloads::to_string(read.error()));
   return *std::move(read);
-}
-
-void write(const noise_recording& of, const std::string& file) {
-  std::ofstream out(file, std::ios::binary);
-  if (!(out << to_text(of)) || !out.flush())
-    refuse(exit_code::bad_data, fmt::format("{}: cannot be written", file));
 }
 
 std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share); }
@@ -133,7 +118,7 @@ std::string qualification_text(const qualification& of, const results::noise_flo
 
 exit_code noise(const noise_arguments& arguments) {
   const noise_recording of = recording(arguments);
-  if (!arguments.out.empty()) write(of, arguments.out);
+  if (!arguments.out.empty()) write_file("--out", arguments.out, to_text(of));
   if (all_runs(of).end < 8)
     refuse(exit_code::usage,
            fmt::format("{} runs: alarms and floors need 8, half of them each", all_runs(of).end));

@@ -2,8 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +20,7 @@ struct report_arguments {
   std::string run;
   std::string html;
   std::string curve;
+  std::string baseline;
   bool markdown = false;
   bool csv = false;
   bool json = false;
@@ -53,28 +52,22 @@ json read_curve(const std::string& file) {
   return curve;
 }
 
-// Whole or not at all: a report that is there already stays until the new one is written.
-void write_file(const std::filesystem::path& file, const std::string& text) {
-  const std::filesystem::path part = file.string() + ".part";
-  std::ofstream out(part, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  std::error_code fault;
-  if (out) std::filesystem::rename(part, file, fault);
-  if (out && !fault) return;
-  std::error_code ignored;
-  std::filesystem::remove(part, ignored);
-  refuse(exit_code::bad_data,
-         fmt::format("--html {}: cannot be written; is there such a folder, and room in it?", file.string()));
+std::optional<results::judged_arms> judge_against(const report_arguments& arguments,
+                                                  const std::string& workload) {
+  if (arguments.baseline.empty()) return std::nullopt;
+  return results::judge(load_stored_arm(arguments.baseline, workload),
+                        load_stored_arm(database_of(arguments.run), workload));
 }
 
 exit_code report_run(const report_arguments& arguments) {
   const results::loaded_run run = load_named_run(arguments.run);
   results::report_extras extras{.repeat = repeat_commands(run), .published = published_rows(run)};
+  const auto judged = judge_against(arguments, run.run.workload_name);
+  if (judged) extras.comparison = &*judged;
   if (!arguments.curve.empty()) extras.curve = read_curve(arguments.curve);
   const results::report report = results::make_report(run, std::move(extras));
   if (!arguments.html.empty()) {
-    write_file(arguments.html, results::report_html(report));
+    write_file("--html", arguments.html, results::report_html(report));
     if (!results::report_has_charts())
       tell(
           "note: the report has tables and no charts: essbench was built without Chart.js (Debian package "
@@ -102,6 +95,10 @@ void add_report(CLI::App& app, action& chosen) {
   command
       ->add_option("--curve", arguments->curve,
                    "Miss curves of a trace to draw beside the run's: JSON of `trace curve --json`")
+      ->type_name("FILE");
+  command
+      ->add_option("--baseline", arguments->baseline,
+                   "Database to judge against, as `essbench gate` does: the runs of the last build in either")
       ->type_name("FILE");
   command->callback([&chosen, arguments] { chosen = [arguments] { return report_run(*arguments); }; });
 }

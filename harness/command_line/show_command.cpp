@@ -37,10 +37,16 @@ exit_code show_runs(results::store& store) {
   return exit_code::ok;
 }
 
+// Only the intervals of the table of a run are made of samples.
+results::load_detail detail_of(const show_arguments& of) {
+  const bool other = of.json || of.profile || of.layers || of.operations || of.first_steps > 0;
+  return other ? results::load_detail::without_samples : results::load_detail::everything;
+}
+
 exit_code show(const show_arguments& arguments) {
   reading_store store = reading_store::open(arguments.database);
   if (arguments.runs) return show_runs(*store);
-  const results::loaded_run run = load_run(*store, arguments.run);
+  const results::loaded_run run = load_run(*store, arguments.run, detail_of(arguments));
   if (arguments.json) {
     print(results::export_json_text(run));
   } else if (arguments.first_steps > 0) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "harness/command_line/command.h"
+#include "harness/gating/arms.h"
 #include "results/matching.h"
 
 namespace harness {
@@ -25,14 +26,14 @@ reading_store reading_store::open(const std::filesystem::path& file) {
   return {std::move(copy), std::move(store)};
 }
 
-results::loaded_run load_run(results::store& store, const std::string& id) {
+results::loaded_run load_run(results::store& store, const std::string& id, results::load_detail detail) {
   const auto wanted = id.empty() ? store.latest_run() : std::optional(id);
   if (!wanted) {
     tell(fmt::format("essbench: {} holds no run yet; `essbench run quick --db {}` makes one",
                      store.file().string(), store.file().string()));
     throw refused{exit_code::bad_data};
   }
-  auto run = store.load(*wanted);
+  auto run = store.load(*wanted, detail);
   if (!run) {
     tell(fmt::format("essbench: {} holds no run '{}'; `essbench show --runs --db {}` lists them",
                      store.file().string(), *wanted, store.file().string()));
@@ -61,9 +62,22 @@ results::loaded_run load_named_run(const std::string& name) {
   return load_run(*store, of.run);
 }
 
+std::string database_of(const std::string& name) { return parse_name(name).database; }
+
+results::arm load_stored_arm(const std::string& database, const std::string& workload) {
+  reading_store store = reading_store::open(database);
+  results::arm runs = load_arm(*store, workload);
+  if (!runs.empty()) return runs;
+  refuse(exit_code::bad_data,
+         workload.empty()
+             ? fmt::format("{} holds no run", database)
+             : fmt::format("{} holds no run of workload '{}'; `essbench show --runs --db {}` lists them",
+                           database, workload, database));
+}
+
 std::optional<results::loaded_run> load_latest_like(const std::string& name, std::string_view workload,
                                                     const results::environment& machine) {
-  reading_store store = reading_store::open(parse_name(name).database);
+  reading_store store = reading_store::open(database_of(name));
   const auto runs = store->runs();
   for (auto at = runs.rbegin(); at != runs.rend(); ++at) {
     if (at->run.workload_name != workload) continue;

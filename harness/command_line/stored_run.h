@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "results/import/source_copy.h"
+#include "results/judging/judge.h"
 #include "results/store.h"
 
 namespace harness {
@@ -32,10 +33,18 @@ class reading_store {
 
 // `id`: a run's id or its beginning; empty for the latest. Says what is missing and throws `refused`
 // otherwise.
-[[nodiscard]] results::loaded_run load_run(results::store& store, const std::string& id);
+[[nodiscard]] results::loaded_run load_run(results::store& store, const std::string& id,
+                                           results::load_detail detail = results::load_detail::everything);
 
 // "FILE" or "FILE:RUN": the latest run of a database, or one of it.
 [[nodiscard]] results::loaded_run load_named_run(const std::string& name);
+
+// The database of such a name.
+[[nodiscard]] std::string database_of(const std::string& name);
+
+// The runs of the last build in a database, of this workload or, if empty, that of the last run
+// (harness/gating/arms.h); refused if there is none.
+[[nodiscard]] results::arm load_stored_arm(const std::string& database, const std::string& workload);
 
 // In the same database, the latest run of that workload in a like environment (results/matching.h).
 [[nodiscard]] std::optional<results::loaded_run> load_latest_like(const std::string& name,

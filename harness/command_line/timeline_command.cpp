@@ -18,7 +18,7 @@ struct timeline_arguments {
 
 exit_code timeline(const timeline_arguments& arguments) {
   reading_store store = reading_store::open(arguments.database);
-  const results::loaded_run run = load_run(*store, arguments.run);
+  const results::loaded_run run = load_run(*store, arguments.run, results::load_detail::without_samples);
   const std::string trace = results::chrome_trace(run, arguments.point);
   if (trace.empty()) {
     std::vector<std::string> labels;

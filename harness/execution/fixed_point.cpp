@@ -9,7 +9,6 @@
 #include <numeric>
 
 #include "harness/execution/metrics.h"
-#include "harness/measure/stopping_rule.h"
 #include "results/statistics.h"
 
 namespace harness {
@@ -156,6 +155,8 @@ std::size_t most_samples(const workloads::settings& s) {
   return static_cast<std::size_t>(std::min(s.steps, s.measure.max_samples));
 }
 
+}  // namespace
+
 stopping_options stopping_of(const workloads::settings& s) {
   return {.warmup_samples = static_cast<std::size_t>(s.measure.warmup_steps),
           .min_samples = std::min(static_cast<std::size_t>(s.measure.min_samples), most_samples(s)),
@@ -163,8 +164,6 @@ stopping_options stopping_of(const workloads::settings& s) {
           .max_time = ess::seconds(s.measure.max_seconds),
           .relative_half_width = s.measure.relative_ci};
 }
-
-}  // namespace
 
 // The time that the point's own turns have taken.
 class turn_clock {

@@ -5,8 +5,12 @@
 #include <memory>
 
 #include "harness/execution/attempt.h"
+#include "harness/measure/stopping_rule.h"
 
 namespace harness {
+
+// When sampling a point with these settings ends.
+[[nodiscard]] stopping_options stopping_of(const workloads::settings& s);
 
 class fixed_point {
  public:

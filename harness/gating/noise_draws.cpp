@@ -35,20 +35,26 @@ std::vector<double> medians_of(const std::vector<double>& steps, const stopping_
 
 double distance(double ratio) { return std::max(ratio, 1 / ratio) - 1; }
 
-double floor_of(const noise_draws& draws, std::size_t point, std::size_t blocks, std::size_t count,
-                draw_order order) {
-  std::vector<double> distances;
+// Of each point.
+std::vector<double> floors_in(const noise_draws& draws, std::size_t blocks, std::size_t count,
+                              draw_order order) {
+  std::vector<std::vector<double>> distances(draws.recording().points.size());
   for (std::uint64_t number = 0; number < count; ++number) {
-    const drawn_point drawn = draws.draw(number, blocks, order)[point];
-    distances.push_back(distance(results::median(results::block_ratios(drawn.before, drawn.after))));
+    const auto drawn = draws.draw(number, blocks, order);
+    for (std::size_t point = 0; point < drawn.size(); ++point) {
+      const auto ratios = results::block_ratios(drawn[point].before, drawn[point].after);
+      distances[point].push_back(distance(results::median(ratios)));
+    }
   }
-  return results::quantile(distances, 0.999);
+  std::vector<double> floors;
+  for (const auto& of_point : distances) floors.push_back(results::quantile(of_point, 0.999));
+  return floors;
 }
 
 }  // namespace
 
 noise_draws::noise_draws(const noise_recording& of, recorded_range runs, std::uint64_t seed)
-    : of_(of), runs_(runs), seed_(seed), stretches_(stretches_a_run) {
+    : of_(of), runs_(runs), seed_(seed) {
   if (runs.end < runs.first + 4) throw std::invalid_argument("noise of fewer than four runs");
   for (const recorded_point& point : of.points) {
     auto& by_run = medians_.emplace_back();
@@ -63,7 +69,7 @@ std::vector<std::pair<noise_draws::place, noise_draws::place>> noise_draws::plac
   const std::size_t runs = runs_.end - runs_.first;
   const ess::counter_rng which(seed_, ess::purpose::noise_draws, 0);
   const std::uint64_t counter = number * (4 * blocks + 2);
-  const auto stretch = [&](std::size_t i) { return which.below(stretches_, counter + i); };
+  const auto stretch = [&](std::size_t i) { return which.below(stretches_a_run, counter + i); };
   const std::size_t start = which.below(runs, counter + 4 * blocks);
   // The other arm's runs begin anywhere but where this one's do.
   const std::size_t apart = 1 + which.below(runs - 1, counter + 4 * blocks + 1);
@@ -94,11 +100,12 @@ std::vector<drawn_point> noise_draws::draw(std::uint64_t number, std::size_t blo
 results::noise_floors floors_of(const noise_recording& of, recorded_range runs, std::size_t blocks,
                                 std::size_t draws, std::uint64_t seed) {
   const noise_draws from(of, runs, seed);
+  const auto interleaved = floors_in(from, blocks, draws, draw_order::interleaved);
+  const auto sequential = floors_in(from, blocks, draws, draw_order::sequential);
   results::noise_floors floors;
   for (std::size_t point = 0; point < of.points.size(); ++point) {
-    floors[{of.points[point].label, "step_time_us"}] = {
-        .interleaved = floor_of(from, point, blocks, draws, draw_order::interleaved),
-        .sequential = floor_of(from, point, blocks, draws, draw_order::sequential)};
+    floors[{of.points[point].label, "step_time_us"}] = {.interleaved = interleaved[point],
+                                                        .sequential = sequential[point]};
   }
   return floors;
 }

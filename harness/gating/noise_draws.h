@@ -48,7 +48,6 @@ class noise_draws {
   const noise_recording& of_;
   recorded_range runs_;
   std::uint64_t seed_;
-  std::size_t stretches_;
   std::vector<std::vector<std::vector<double>>> medians_;  // by point, run, stretch
 };
 

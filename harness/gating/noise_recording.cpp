@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
+
+#include "workloads/spec.h"
 
 namespace harness {
 namespace {
@@ -132,17 +132,8 @@ workloads::result<noise_recording> read_recording(std::string_view text, std::st
 }
 
 workloads::result<noise_recording> load_recording(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (!(text << in.rdbuf())) {
-    return tl::unexpected(
-        workloads::spec_error{.path = {},
-                              .line = 0,
-                              .what = "cannot be read",
-                              .hint = "check the path; `essbench noise --out FILE` makes one",
-                              .file = file});
-  }
-  return read_recording(text.str(), file);
+  const auto text = workloads::read_text(file);
+  return text ? read_recording(*text, file) : tl::unexpected(text.error());
 }
 
 }  // namespace harness

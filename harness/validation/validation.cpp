@@ -31,7 +31,9 @@ class scratch_store {
       : file_(std::filesystem::temp_directory_path() / ("essbench_" + results::new_run_id() + ".db")) {}
   ~scratch_store() {
     std::error_code ignored;
-    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file_.string() + suffix, ignored);
+    for (const char* suffix : {"", "-wal", "-shm", "-claims"}) {
+      std::filesystem::remove(file_.string() + suffix, ignored);
+    }
   }
   scratch_store(const scratch_store&) = delete;
   scratch_store& operator=(const scratch_store&) = delete;

@@ -83,15 +83,25 @@ struct matched_point {
   [[nodiscard]] const loaded_point& first() const { return *before.front(); }
 };
 
-const loaded_point* find_point(const loaded_run& run, const nlohmann::json& key) {
-  const auto at = std::ranges::find_if(run.points, [&](const auto& p) { return matching_key(p) == key; });
-  return at == run.points.end() ? nullptr : &*at;
+// A run's points by what they match by.
+using points_by_key = std::map<nlohmann::json, const loaded_point*>;
+
+std::vector<points_by_key> indexed(const arm& runs) {
+  std::vector<points_by_key> all;
+  for (const loaded_run& run : runs) {
+    points_by_key& points = all.emplace_back();
+    for (const loaded_point& point : run.points) points.emplace(matching_key(point), &point);
+  }
+  return all;
 }
 
 // Null entries where a run lacks the point.
-std::vector<const loaded_point*> in_all(const arm& runs, const nlohmann::json& key) {
+std::vector<const loaded_point*> in_all(const std::vector<points_by_key>& runs, const nlohmann::json& key) {
   std::vector<const loaded_point*> found;
-  for (const loaded_run& run : runs) found.push_back(find_point(run, key));
+  for (const points_by_key& points : runs) {
+    const auto at = points.find(key);
+    found.push_back(at == points.end() ? nullptr : at->second);
+  }
   return found;
 }
 
@@ -190,7 +200,11 @@ void give_verdict(judgement& of, const judging_options& options) {
 class arms_judge {
  public:
   arms_judge(const arm& before, const arm& after, const judging_options& options)
-      : before_(before), after_(after), options_(options) {}
+      : before_(before),
+        after_(after),
+        points_before_(indexed(before)),
+        points_after_(indexed(after)),
+        options_(options) {}
 
   judged_arms run() {
     made_.before = before_.back().run;
@@ -212,7 +226,7 @@ class arms_judge {
  private:
   void judge_point(const loaded_point& like) {
     const nlohmann::json key = matching_key(like);
-    matched_point all{.before = in_all(before_, key), .after = in_all(after_, key)};
+    matched_point all{.before = in_all(points_before_, key), .after = in_all(points_after_, key)};
     if (all.after.back() == nullptr) {
       made_.only_before.push_back(like.point.label);
       return;
@@ -265,8 +279,7 @@ class arms_judge {
 
   void list_new_points() {
     for (const loaded_point& point : after_.back().points) {
-      if (find_point(before_.back(), matching_key(point)) == nullptr)
-        made_.only_after.push_back(point.point.label);
+      if (!points_before_.back().contains(matching_key(point))) made_.only_after.push_back(point.point.label);
     }
   }
 
@@ -298,6 +311,7 @@ class arms_judge {
 
   const arm& before_;
   const arm& after_;
+  std::vector<points_by_key> points_before_, points_after_;  // of each run
   const judging_options& options_;
   judged_arms made_;
   std::vector<matched_point> matched_;  // of each judgement

@@ -129,8 +129,13 @@ class verdict_writer {
       parts.push_back(fmt::format("{} measured before and not now", some_of(arms->turned_failing)));
     const bool is_worse =
         arms->any(verdict::slower) || !arms->turned_incorrect.empty() || !arms->turned_failing.empty();
-    add(is_worse ? tone::bad : tone::good,
-        fmt::format("Against the baseline: {}", is_worse ? "worse" : "no worse"),
+    const bool is_known = !arms->any(verdict::ambiguous);
+    add(is_worse   ? tone::bad
+        : is_known ? tone::good
+                   : tone::note,
+        fmt::format("Against the baseline: {}", is_worse   ? "worse"
+                                                : is_known ? "no worse"
+                                                           : "cannot tell"),
         parts.empty() ? "Nothing to judge." : fmt::format("{}.", fmt::join(parts, ", ")));
   }
 

@@ -63,6 +63,15 @@ TEST(bench_table, reads_as_agreed) {
   testing::expect_golden(bench_table_json(rows, measured).dump(2) + "\n", "bench_table.json");
 }
 
+// Google Benchmark has two words for what did not run.
+TEST(bench_table, knows_why_a_benchmark_was_skipped) {
+  bench_results measured;
+  measured.add(R"({"context": {}, "benchmarks": [{"run_name": "a", "run_type": "iteration", "skipped": true,
+                   "skip_message": "no such cores"}]})",
+               "a.json");
+  EXPECT_EQ(measured.skipped({.benchmark = "a", .counter = "flops"}), "no such cores");
+}
+
 TEST(bench_table, takes_medians_of_repetitions_and_judges_ratios) {
   const auto rows = judge(read_bench_targets(targets, "targets.json"), both());
   ASSERT_EQ(rows.size(), 6u);

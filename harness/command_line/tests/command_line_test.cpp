@@ -11,32 +11,19 @@
 #include "ess_core/nvtx/nvtx.h"
 #include "ess_core/nvtx/testing/recording.h"
 #include "harness/command_line/tests/process.h"
+#include "harness/command_line/tests/scratch_test.h"
 
 namespace {
 
 using testing::HasSubstr;
 
-class command_line : public testing::Test {
+class command_line : public scratch_test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "essbench_cli_XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  [[nodiscard]] std::string file_with(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name)) << text;
-    return path(name);
-  }
   [[nodiscard]] finished run_tiny(std::vector<std::string> more = {}) const {
     std::vector<std::string> words = {"run", "tiny", "--db", path("t.db"), "--quiet"};
     words.insert(words.end(), more.begin(), more.end());
     return run_program(words);
   }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(command_line, lists_the_shipped_workloads) {

@@ -6,22 +6,14 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/command_line/tests/process.h"
+#include "harness/command_line/tests/scratch_test.h"
 
 namespace {
 
 using testing::HasSubstr;
 
-class gate_command : public testing::Test {
+class gate_command : public scratch_test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "essbench_gate_XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
   // An essbench that also sets `set`.
   [[nodiscard]] std::string program_with(const std::string& set) const {
     const std::string file = path("slower");
@@ -57,8 +49,6 @@ class gate_command : public testing::Test {
     words.insert(words.end(), more.begin(), more.end());
     return run_program(words);
   }
-
-  std::filesystem::path folder_;
 };
 
 // A link so slow that a step of tiny takes fifty times as long: seen on any machine, however busy.
@@ -115,9 +105,11 @@ TEST_F(gate_command, noise_is_recorded_kept_and_used) {
   EXPECT_EQ(again.out, made.out);
   const finished text = run_program({"noise", "--from", path("noise.json"), "--pairs", "20"});
   EXPECT_THAT(text.out, HasSubstr("20 pairs of arms that differ by nothing"));
-  const finished gated = gate(ESSBENCH_PROGRAM, {"--noise", path("noise.json")});
+  const finished gated = gate(ESSBENCH_PROGRAM, {"--noise", path("noise.json"), "--json"});
   EXPECT_TRUE(gated.code == 0 || gated.code == 1)
       << gated.err;  // a floor of eight runs of a tiny step is no good one
+  for (const auto& judged : nlohmann::json::parse(gated.out).at("judgements"))
+    EXPECT_EQ(judged.at("floor_is_measured"), judged.at("metric") == "step_time_us") << judged;
   EXPECT_EQ(gate(ESSBENCH_PROGRAM, {"--noise", path("before.db")}).code, 65);
   EXPECT_EQ(run_program({"noise", "--from", path("none.json")}).code, 65);
 }

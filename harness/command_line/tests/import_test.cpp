@@ -1,32 +1,19 @@
 // `essbench import` as a script sees it.
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "harness/command_line/tests/process.h"
+#include "harness/command_line/tests/scratch_test.h"
 
 namespace {
 
 using testing::HasSubstr;
 
-class import_command : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "essbench_cli_XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  [[nodiscard]] std::string file_with(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name)) << text;
-    return path(name);
-  }
-
-  std::filesystem::path folder_;
-};
+class import_command : public scratch_test {};
 
 TEST_F(import_command, merges_databases_once_and_says_where_runs_came_from) {
   for (const char* name : {"a.db", "b.db"}) {
@@ -70,6 +57,31 @@ TEST_F(import_command, recognises_json_of_google_benchmark) {
   EXPECT_EQ(broken.code, 65);
   EXPECT_THAT(broken.err, HasSubstr("broken.json"));
   EXPECT_THAT(broken.out, HasSubstr("bench.json"));
+}
+
+// What import needs of an Nsight Systems export, with one range; results/import/tests has whole ones.
+constexpr const char* nsight_export = R"(
+CREATE TABLE StringIds (id INTEGER PRIMARY KEY, value TEXT);
+CREATE TABLE NVTX_EVENTS (start INTEGER, end INTEGER, eventType INTEGER, text TEXT, textId INTEGER,
+  globalTid INTEGER, domainId INTEGER);
+INSERT INTO NVTX_EVENTS VALUES (0, NULL, 75, 'essbench', NULL, 16777217, 1),
+  (1000, 9000, 59, 'point all_gpu', NULL, 16777217, 1);)";
+
+TEST_F(import_command, adds_what_nsight_systems_saw_to_a_run) {
+  ASSERT_EQ(run_program({"run", "tiny", "--system", "all_gpu", "--quiet", "--db", path("a.db")}).code, 0);
+  SQLite::Database(path("r.sqlite"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec(nsight_export);
+  const finished none = run_program({"show", "--profile", "--db", path("a.db")});
+  EXPECT_THAT(none.out, HasSubstr("has no profile"));
+  const finished added = run_program({"import", "--nsys", path("r.sqlite"), "--db", path("a.db"), "--json"});
+  ASSERT_EQ(added.code, 0) << added.err;
+  EXPECT_EQ(nlohmann::json::parse(added.out)[0]["profiles"]["added"], 1);
+  const finished shown = run_program({"show", "--profile", "--db", path("a.db")});
+  EXPECT_THAT(shown.out, HasSubstr("no kernels and no copies"));
+  EXPECT_THAT(shown.out, testing::ContainsRegex("point +1 +8.0"));
+  const finished other = run_program({"import", "--nsys", path("a.db"), "--db", path("a.db")});
+  EXPECT_EQ(other.code, 65);
+  EXPECT_THAT(other.err, HasSubstr("it has no table NVTX_EVENTS"));
+  EXPECT_EQ(run_program({"import", path("a.db"), "--run", "x", "--db", path("b.db")}).code, 64);
 }
 
 TEST_F(import_command, tells_what_is_wrong_with_a_file_and_what_was_done_before_it) {

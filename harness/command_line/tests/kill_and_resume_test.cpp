@@ -4,13 +4,9 @@
 
 #include <cstdlib>
 
-namespace {
+#include "ess_core/locality/tests/scratch_folder.h"
 
-std::filesystem::path made_folder() {
-  std::string name = (std::filesystem::temp_directory_path() / "essbench_kill_XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  return name;
-}
+namespace {
 
 // A variable of the environment that ci/kill-and-resume sets.
 unsigned number_in(const char* variable, unsigned otherwise) {
@@ -23,8 +19,8 @@ class kill_and_resume_test : public testing::TestWithParam<const char*> {};
 TEST_P(kill_and_resume_test, a_killed_run_ends_as_an_unbroken_one) {
   const unsigned rounds = number_in("ESSBENCH_KILL_ROUNDS", 3);
   const unsigned seed = number_in("ESSBENCH_KILL_SEED", std::random_device()());
-  const std::filesystem::path folder = made_folder();
-  kill_and_resume killer(folder, GetParam(), seed);
+  const ess::scratch_folder folder;
+  kill_and_resume killer(folder / ".", GetParam(), seed);
   int kills = 0, wrong = 0, with_none = 0, with_some = 0;
   for (unsigned i = 0; i < rounds; ++i) {
     const auto round = killer.round();
@@ -41,7 +37,6 @@ TEST_P(kill_and_resume_test, a_killed_run_ends_as_an_unbroken_one) {
       "{} points, unbroken {} ms\n",
       GetParam(), rounds, wrong, kills, with_none, with_some, seed, killer.points(),
       killer.unbroken_time().count());
-  std::filesystem::remove_all(folder);
 }
 
 // The simulator stores point by point; points of the CPU device take turns and end together.

@@ -54,6 +54,7 @@ finished run_program(const std::vector<std::string>& arguments, const std::vecto
   if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
   const std::string out = folder + "/out";
   const std::string err = folder + "/err";
+  std::fflush(nullptr);  // or the child writes what is buffered here, too
   const pid_t child = fork();
   if (child == 0) {
     limit_files(disturbed.most_file_bytes);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "harness/command_line/tests/process.h"
+#include "harness/command_line/tests/scratch_test.h"
 #include "results/run_claim.h"
 #include "results/store.h"
 
@@ -16,15 +17,8 @@ namespace {
 using testing::HasSubstr;
 using words = std::vector<std::string>;
 
-class reliability : public testing::Test {
+class reliability : public scratch_test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "essbench_reliability_XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    database_ = name + "/r.db";
-  }
-  void TearDown() override { std::filesystem::remove_all(database_.parent_path()); }
-
   [[nodiscard]] words run_of(const std::string& workload, words more = {}) const {
     words all = {"run",           workload, "--quiet",         "--db", database_.string(), "--set",
                  "cpu_threads=1", "--set",  "link.paced=false"};
@@ -47,7 +41,7 @@ class reliability : public testing::Test {
     }
   }
 
-  std::filesystem::path database_;
+  const std::filesystem::path database_ = folder_ / "r.db";
 };
 
 TEST_F(reliability, several_runs_at_once_share_a_database) {

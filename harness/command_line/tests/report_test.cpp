@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/command_line/tests/process.h"
+#include "harness/command_line/tests/scratch_test.h"
 #include "results/store.h"
 
 namespace {
@@ -13,17 +14,8 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-class report_command : public testing::Test {
+class report_command : public scratch_test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "essbench_report_XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
   [[nodiscard]] static std::string text_of(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
@@ -89,8 +81,6 @@ class report_command : public testing::Test {
     EXPECT_EQ(at->point.device, wanted.point.device);
     EXPECT_EQ(repeat.at("also").size() + 1, run.points.size());
   }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(report_command, commands_repeat_points_of_several_axes) {
@@ -169,6 +159,19 @@ TEST_F(report_command, a_damaged_workload_or_command_line_costs_only_the_command
                             .requested = json::object(),
                             .effective = json::object()});
   EXPECT_TRUE(data_of(database).at("points")[0].at("repeat").is_null());
+}
+
+TEST_F(report_command, judges_against_a_baseline) {
+  for (const char* database : {"before.db", "after.db"})
+    ASSERT_EQ(run_program({"run", "tiny", "--system", "ess", "--quiet", "--db", path(database)}).code, 0);
+  const finished made = run_program({"report", path("after.db"), "--baseline", path("before.db")});
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("Against the baseline"));
+  EXPECT_THAT(made.out, HasSubstr("cannot tell"));
+  EXPECT_THAT(made.out, HasSubstr("1 block; a verdict takes 6"));
+  const finished none = run_program({"report", path("after.db"), "--baseline", path("none.db")});
+  EXPECT_EQ(none.code, 65);
+  EXPECT_THAT(none.err, HasSubstr("none.db: cannot open: no such file"));
 }
 
 }  // namespace

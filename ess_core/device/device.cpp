@@ -15,7 +15,7 @@ std::int64_t step_rows(const memory_layout& l) {
 
 std::int64_t expert_buffer_bytes(const memory_layout& l, buffer_id buffer) {
   const model_dims& m = l.model;
-  const std::int64_t lanes = std::int64_t{l.shape.seats} * l.shape.query_tokens;
+  const std::int64_t lanes = l.lanes();
   switch (buffer) {
     case buffer_id::router_scores:
       return lanes * m.moe.experts * 4;
@@ -27,7 +27,7 @@ std::int64_t expert_buffer_bytes(const memory_layout& l, buffer_id buffer) {
       return lanes * m.experts_per_token() * 4;
     case buffer_id::expert_input:
     case buffer_id::expert_output:
-      return lanes * m.experts_per_token() * m.hidden * 4;
+      return (l.own_expert_rows() + lanes * l.arrived_rows_per_lane()) * m.hidden * 4;
     default:
       return 0;
   }
@@ -92,7 +92,7 @@ std::int64_t pool_offset(const memory_layout& l, std::int32_t layer) {
 
 byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
   const model_dims& m = l.model;
-  const std::int64_t lanes = std::int64_t{l.shape.seats} * l.shape.query_tokens;
+  const std::int64_t lanes = l.lanes();
   const std::int64_t row = m.latent_row_bytes().value;
   const std::int64_t key = m.index_key_bytes().value;
   constexpr std::int64_t f32 = 4;
@@ -156,12 +156,12 @@ byte_count buffer_bytes(const memory_layout& l, buffer_id buffer) {
 
 byte_count scratch_bytes(const memory_layout& l) {
   const model_dims& m = l.model;
-  const int experts = m.has_moe_layers() ? 2 * (m.moe.top_k * m.moe.width + m.shared_width()) : 0;
+  const std::int64_t routed = std::max<std::int64_t>(m.moe.top_k, l.arrived_rows_per_lane());
+  const std::int64_t experts = m.has_moe_layers() ? 2 * (routed * m.moe.width + m.shared_width()) : 0;
   const int draft = m.draft_layers > 0 ? 2 * m.hidden : 0;
-  const std::int64_t widest =
-      std::max({2 * m.dense_width, draft, experts, m.heads * m.query_dim(), m.heads * m.v, m.hidden,
-                m.absorbed_dim(), m.index_heads * m.index_dim});
-  return byte_count{2 * l.shape.seats * l.shape.query_tokens * widest * 4};
+  const int widest_of_others = std::max({2 * m.dense_width, draft, m.heads * m.query_dim(), m.heads * m.v,
+                                         m.hidden, m.absorbed_dim(), m.index_heads * m.index_dim});
+  return byte_count{2 * l.lanes() * std::max<std::int64_t>(widest_of_others, experts) * 4};
 }
 
 std::vector<memory_item> memory_items(const memory_layout& l) {

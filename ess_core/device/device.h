@@ -52,10 +52,19 @@ struct memory_layout {
   std::int32_t host_row_pitch = 0;  // bytes from one host row to the next, >= row
   std::int64_t map_tokens = 0;      // per layer; tokens that the pools' maps cover
   std::int32_t prefetch_rows = 0;   // per seat and layer
+  std::int32_t ranks = 1;           // over which the routed experts are spread, all with such a layout
   pool_kind pool = pool_kind::none;
   // Pools of layers may differ in size: a layer has weight / one_weight times the rows that `device_rows`,
   // here and in a seat, name, rounded down. Empty: all layers alike.
   std::vector<std::uint32_t> layer_weights = {};
+
+  [[nodiscard]] std::int64_t lanes() const { return std::int64_t{shape.seats} * shape.query_tokens; }
+  // Rows of `expert_input`, and of `expert_output`: this rank's lanes, grouped by expert; behind them, if
+  // there are other ranks, what arrives from all of them, as many for each lane here at most.
+  [[nodiscard]] std::int64_t own_expert_rows() const { return lanes() * model.experts_per_token(); }
+  [[nodiscard]] std::int64_t arrived_rows_per_lane() const {
+    return ranks > 1 ? std::int64_t{ranks} * most_copies_to_a_rank(model.moe, ranks) : 0;
+  }
 
   [[nodiscard]] std::int64_t rows_in(std::int32_t copy, std::int64_t rows) const {
     if (layer_weights.empty()) return rows;
@@ -85,6 +94,13 @@ struct op_timing {
   microseconds end{};
 };
 
+// What a step's experts had to do, of all layers; empty where the device does not count it.
+struct expert_traffic {
+  std::vector<std::int64_t> rows_by_expert;  // of this rank's tokens
+  std::int64_t rows_here = 0;                // that the experts of this rank computed, of all ranks' tokens
+  std::int64_t bytes_sent = 0;               // to other ranks
+};
+
 struct step_timing {
   microseconds total{};
   std::vector<op_timing> operations;  // one for each of the program; none where only the whole was timed
@@ -92,6 +108,7 @@ struct step_timing {
   // Whether `total` is what the step takes. Not where it was taken apart to time its operations, on a device
   // that else runs it as one.
   bool is_sample = true;
+  expert_traffic experts{};
 };
 
 class out_of_memory : public std::runtime_error {

@@ -44,6 +44,7 @@ memory_layout make_layout(const batch_plan& plan, const cache_system& system, st
           .host_row_pitch = plan.host_row_pitch > 0 ? plan.host_row_pitch : row,
           .map_tokens = requests * system.map_tokens(tokens),
           .prefetch_rows = system.prefetch_rows(),
+          .ranks = plan.ranks,
           .pool = system.pool(),
           .layer_weights = system.layer_weights(plan.model)};
 }

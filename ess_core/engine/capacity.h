@@ -27,6 +27,7 @@ struct batch_plan {
   token_id shortest_tokens = 0;     // of the shortest; 0: all are of one length
   std::int32_t host_row_pitch = 0;  // 0: rows follow each other
   byte_count weights{0};            // 0: the whole model in f32
+  std::int32_t ranks = 1;           // that the routed experts are spread over
   hand_over_way hand_over = hand_over_way::to_host;
 };
 

@@ -15,6 +15,14 @@ std::string moe_dims::fault() const {
          ", those of " + std::to_string(top_groups) + " of " + std::to_string(groups) + " groups";
 }
 
+expert_range experts_of(const moe_dims& moe, int rank, int ranks) {
+  return {.first = moe.experts * rank / ranks, .end = moe.experts * (rank + 1) / ranks};
+}
+
+int most_copies_to_a_rank(const moe_dims& moe, int ranks) {
+  return std::min(moe.top_k, (moe.experts + ranks - 1) / ranks);
+}
+
 int model_dims::weights_layer(int layer) const {
   if (distinct_layers == 0 || is_draft_layer(layer)) return layer;
   const int first = is_moe_layer(layer) ? std::min(dense_layers, layers) : 0;
@@ -52,6 +60,13 @@ std::int64_t model_dims::parameters() const {
   std::int64_t sum = 0;
   for (int layer = 0; layer < layers; ++layer) sum += attention_parameters() + feed_forward_parameters(layer);
   return sum + draft_layers * 2 * std::int64_t{hidden} * hidden;
+}
+
+std::int64_t model_dims::parameters_of_a_rank(int ranks) const {
+  const std::int64_t elsewhere = moe.experts - (moe.experts + ranks - 1) / ranks;
+  std::int64_t moe_layers = 0;
+  for (int layer = 0; layer < layers; ++layer) moe_layers += is_moe_layer(layer) ? 1 : 0;
+  return parameters() - moe_layers * elsewhere * 3 * hidden * moe.width;
 }
 
 byte_count served_weight_bytes(const model_dims& m, int expert_ranks) {

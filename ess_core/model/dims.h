@@ -25,6 +25,18 @@ struct moe_dims {
   [[nodiscard]] std::string fault() const;
 };
 
+// Routed experts [first, end).
+struct expert_range {
+  int first = 0;
+  int end = 0;
+  [[nodiscard]] int count() const { return end - first; }
+  friend bool operator==(expert_range, expert_range) = default;
+};
+// What one of `ranks` holds: as many each, or one more.
+[[nodiscard]] expert_range experts_of(const moe_dims& moe, int rank, int ranks);
+// Copies of a token that may go to one of `ranks`, at most: a token's experts differ.
+[[nodiscard]] int most_copies_to_a_rank(const moe_dims& moe, int ranks);
+
 // One routed expert of a token.
 struct expert_choice {
   std::int32_t expert = 0;
@@ -99,6 +111,8 @@ struct model_dims {
   [[nodiscard]] std::int64_t attention_parameters() const;
   [[nodiscard]] std::int64_t feed_forward_parameters(int layer) const;
   [[nodiscard]] std::int64_t parameters() const;  // all `layers`; no embedding or head
+  // The same of one of `ranks` that spread the routed experts over themselves: of one that has most.
+  [[nodiscard]] std::int64_t parameters_of_a_rank(int ranks) const;
 };
 
 // Weights of one of `expert_ranks` GPUs that serve the model: fp8; attention, shared experts, embedding and

@@ -187,7 +187,8 @@ std::vector<access> accesses_of(const operation& op, std::int32_t latent_copies)
       a.read(expert_starts), a.read(expert_input), a.write(expert_output);
       break;
     case op_kind::combine:
-      a.read(expert_output), a.read(expert_choice), a.read(expert_rows), a.write(hidden);
+      a.add(expert_output, op.stream == stream_id::network);  // results come back from other ranks
+      a.read(expert_choice), a.read(expert_rows), a.write(hidden);
       break;
     case op_kind::draft:
       a.read(draft_input), a.write(hidden);

@@ -78,6 +78,7 @@ enum class buffer_id : std::uint8_t {
   expert_starts,  // [S][experts + 2] i32, at the slice's first seat: the first row of each expert, then the
                   // end
   expert_rows,    // [lanes][copies] i32: rows of the two below
+  // Where other ranks hold experts, rows that arrived here lie behind these: memory_layout::own_expert_rows.
   expert_input,   // [lanes x copies][hidden] f32: a slice's rows by expert, within it by lane
   expert_output,  // [lanes x copies][hidden] f32
 };

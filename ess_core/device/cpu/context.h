@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ess_core/cache/sparse_pool.h"
+#include "ess_core/communicator/communicator.h"
 #include "ess_core/device/cpu/arena.h"
 #include "ess_core/device/cpu/link.h"
 #include "ess_core/device/cpu/stream_executor.h"
@@ -17,6 +18,13 @@
 namespace ess::cpu {
 
 inline constexpr std::size_t buffer_count = static_cast<std::size_t>(buffer_id::expert_output) + 1;
+
+// Rows that one expert of this rank has to compute, all from one rank.
+struct expert_segment {
+  std::int32_t expert;
+  std::int64_t first;  // of expert_input and expert_output
+  std::int32_t count;
+};
 
 struct context {
   memory_layout layout;
@@ -34,6 +42,12 @@ struct context {
   worker_team& team;
   paced_link link;
   upcoming next_on_link;  // after the operation that the copy stream is at
+  // Experts.
+  communicator* ranks = nullptr;  // null: all are here
+  expert_range experts_here;
+  std::vector<std::int32_t> arrived_counts;  // [seats][ranks][held], at a slice's first seat
+  aligned_bytes network_scratch;             // [hidden] f32, of the network stream
+  expert_traffic traffic;                    // of the running step
 
   [[nodiscard]] const model_dims& model() const { return layout.model; }
   [[nodiscard]] std::int32_t queries() const { return layout.shape.query_tokens; }

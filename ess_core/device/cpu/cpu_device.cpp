@@ -145,7 +145,8 @@ void fill_rope_table(context& c) {
 class cpu_device final : public device {
  public:
   explicit cpu_device(const cpu_device_options& options)
-      : options_(options), team_(std::max(1, options.compute_threads)) {
+      : options_(options), team_(std::max(1, options.compute_threads), options.first_core) {
+    if (options_.ranks != nullptr && options_.ranks->ranks() == 1) options_.ranks = nullptr;
     if (!options_.weights) options_.weights = std::make_shared<weights_cache>();
   }
 
@@ -154,12 +155,17 @@ class cpu_device final : public device {
 
   void allocate(const memory_layout& layout, std::uint64_t seed) override {
     check_model(layout.model);
+    if (layout.ranks != (options_.ranks != nullptr ? options_.ranks->ranks() : 1))
+      throw std::invalid_argument("the layout is for another number of ranks");
     charge(layout, options_.device_budget, options_.host_budget);
-    context_.reset(new context{.layout = layout,
-                               .seed = seed,
-                               .weights = options_.weights->get(layout.model, seed),
-                               .team = team_,
-                               .link = paced_link(options_.link)});
+    context_.reset(
+        new context{.layout = layout,
+                    .seed = seed,
+                    .weights = options_.weights->get(layout.model, seed, held_experts(layout.model)),
+                    .team = team_,
+                    .link = paced_link(options_.link),
+                    .ranks = options_.ranks,
+                    .experts_here = held_experts(layout.model)});
     for (std::size_t i = 0; i < buffer_count; ++i) {
       context_->buffers[i] =
           aligned_bytes(static_cast<std::size_t>(buffer_bytes(layout, static_cast<buffer_id>(i)).value));
@@ -168,6 +174,13 @@ class cpu_device final : public device {
     context_->wide = aligned_bytes(static_cast<std::size_t>(scratch_bytes(layout).value / 2));
     for (int t = 0; t < team_.threads(); ++t) {
       context_->thread_scratch.emplace_back(thread_scratch_bytes(layout));
+    }
+    if (layout.ranks > 1) {
+      context_->arrived_counts.resize(
+          static_cast<std::size_t>(layout.shape.seats) *
+          static_cast<std::size_t>(layout.ranks * context_->experts_here.count()));
+      context_->network_scratch =
+          aligned_bytes(static_cast<std::size_t>(layout.model.hidden) * sizeof(float));
     }
     fill_rope_table(*context_);
     for (std::int32_t copy = 0; copy < layout.latent_copies; ++copy)
@@ -195,13 +208,20 @@ class cpu_device final : public device {
       if (handler_of(op.kind) == nullptr) {
         throw unsupported(fmt::format("the cpu device has no {} operation", ess::to_string(op.kind)));
       }
-      if (op.stream == stream_id::network) {
-        throw unsupported(fmt::format("the cpu device has no network for {}", ess::to_string(op.kind)));
+      if ((op.stream == stream_id::network) != (is_journey(op.kind) && options_.ranks != nullptr)) {
+        throw unsupported(fmt::format("{} on the {} stream: this cpu device {}", ess::to_string(op.kind),
+                                      ess::to_string(op.stream),
+                                      options_.ranks != nullptr ? "shares its experts with other ranks"
+                                                                : "has all experts and no network"));
       }
       if (!has_weights_for(context_->model(), op)) {
         throw unsupported(fmt::format("layer {} has no weights for {}", op.layer, ess::to_string(op.kind)));
       }
     }
+    context_->traffic = {};
+    const bool meets = std::ranges::any_of(
+        program.operations, [](const operation& op) { return op.stream == stream_id::network; });
+    if (meets) options_.ranks->barrier();  // what ranks did between steps is no part of the step
     context_->link.begin_step(after ? link_settings{} : options_.link);
     const auto execute = [this](const operation& op, const upcoming& next) {
       if (op.stream == stream_id::copy) context_->next_on_link = next;
@@ -213,10 +233,18 @@ class cpu_device final : public device {
     if (const auto core = team_.core_of_caller()) kept.emplace(*core);
     step_timing timing = executor_.run(program, execute, after);
     timing.link_late = context_->link.late();
+    timing.experts = context_->traffic;
     return timing;
   }
 
  private:
+  static bool is_journey(op_kind kind) { return kind == op_kind::dispatch || kind == op_kind::combine; }
+
+  [[nodiscard]] expert_range held_experts(const model_dims& m) const {
+    return options_.ranks != nullptr ? experts_of(m.moe, options_.ranks->rank(), options_.ranks->ranks())
+                                     : experts_of(m.moe, 0, 1);
+  }
+
   static void check_model(const model_dims& m) {
     if (m.index_dim != 128) throw unsupported("the cpu device scores index keys of 128 values only");
     if (m.kv_lora % 128 != 0 || m.rope != 64)

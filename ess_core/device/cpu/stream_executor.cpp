@@ -5,6 +5,7 @@
 #include <chrono>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -81,43 +82,64 @@ struct stream_executor::state {
     }
   };
 
-  std::atomic<job*> current{nullptr};
-  std::atomic<std::uint32_t> round{0};
-  std::atomic<std::uint32_t> finished{0};
   std::atomic<bool> stop{false};
-  std::thread copy_thread{[this] { serve(); }};
 
-  void serve() {
-    ask_for_short_slices();
-    for (std::uint32_t seen = 0;;) {
-      round.wait(seen);
-      seen = round.load();
-      if (stop) return;
-      current.load()->run_stream(stream_id::copy);
-      finished.store(seen, std::memory_order_release);
-      finished.notify_one();
+  // The thread of a stream other than compute.
+  struct server {
+    const std::atomic<bool>& stop;
+    stream_id stream;
+    std::atomic<job*> current{nullptr};
+    std::atomic<std::uint32_t> round{0};
+    std::atomic<std::uint32_t> finished{0};
+    std::thread thread{[this] { serve(); }};
+
+    void serve() {
+      ask_for_short_slices();
+      for (std::uint32_t seen = 0;;) {
+        round.wait(seen);
+        seen = round.load();
+        if (stop) return;
+        current.load()->run_stream(stream);
+        finished.store(seen, std::memory_order_release);
+        finished.notify_one();
+      }
     }
-  }
+
+    void begin(job* next) {
+      current = next;
+      ++round;
+      round.notify_one();
+    }
+
+    void join_step() {
+      for (std::uint32_t seen = finished; seen != round; seen = finished) finished.wait(seen);
+    }
+  };
+  server copy{stop, stream_id::copy};
+  std::optional<server> network = {};  // from the first program on that has something for it
 };
 
 stream_executor::stream_executor() : state_(std::make_unique<state>()) {}
 
 stream_executor::~stream_executor() {
   state_->stop = true;
-  ++state_->round;
-  state_->round.notify_one();
-  state_->copy_thread.join();
+  state_->copy.begin(nullptr);
+  if (state_->network) state_->network->begin(nullptr);
+  state_->copy.thread.join();
+  if (state_->network) state_->network->thread.join();
 }
 
 step_timing stream_executor::run(const step_program& program, const execute_one& execute,
                                  const device::probe& after) {
   state::job job(program, execute, after);
-  state_->current = &job;
-  const std::uint32_t round = ++state_->round;
-  state_->round.notify_one();
+  const bool journeys = std::ranges::any_of(
+      program.operations, [](const operation& op) { return op.stream == stream_id::network; });
+  if (journeys && !state_->network) state_->network.emplace(state_->stop, stream_id::network);
+  state_->copy.begin(&job);
+  if (journeys) state_->network->begin(&job);
   job.run_stream(stream_id::compute);
-  for (std::uint32_t seen = state_->finished; seen != round; seen = state_->finished)
-    state_->finished.wait(seen);
+  state_->copy.join_step();
+  if (journeys) state_->network->join_step();
   job.timing.total = clock::now() - job.begin;
   if (job.error) std::rethrow_exception(job.error);
   return std::move(job.timing);

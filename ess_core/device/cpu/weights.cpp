@@ -13,13 +13,17 @@ packed_matrix pack(const model_dims& model, std::uint64_t seed, std::int32_t lay
                        static_cast<int>(shape.columns));
 }
 
-std::vector<gated_weights> pack_experts(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
+std::vector<gated_weights> pack_experts(const model_dims& model, std::uint64_t seed, std::int32_t layer,
+                                        expert_range held) {
   const auto packed = [&](weight_kind kind, std::int32_t expert) {
     return pack(model, seed, layer, kind, expert);
   };
   std::vector<gated_weights> out;
   for (int e = 0; e < matrices_of(model, layer, weight_kind::expert_down); ++e) {
-    out.push_back({packed(weight_kind::expert_gate_up, e), packed(weight_kind::expert_down, e)});
+    const bool here = e >= held.first && e < held.end;
+    out.push_back(
+        here ? gated_weights{packed(weight_kind::expert_gate_up, e), packed(weight_kind::expert_down, e)}
+             : gated_weights{});
   }
   if (matrices_of(model, layer, weight_kind::shared_down) > 0) {
     out.push_back({packed(weight_kind::shared_gate_up, 0), packed(weight_kind::shared_down, 0)});
@@ -35,7 +39,7 @@ std::vector<packed_matrix> pack_heads(const std::vector<float>& all, int heads, 
   return out;
 }
 
-layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32_t layer) {
+layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32_t layer, expert_range held) {
   const auto packed = [&](weight_kind kind) { return pack(model, seed, layer, kind); };
   return {.q_a = packed(weight_kind::q_a),
           .q_b = packed(weight_kind::q_b),
@@ -48,7 +52,7 @@ layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32
           .draft_in = packed(weight_kind::draft_in),
           .router = packed(weight_kind::router),
           .router_bias = make_weights(model, seed, layer, weight_kind::router_bias),
-          .experts = pack_experts(model, seed, layer),
+          .experts = pack_experts(model, seed, layer, held),
           .k_up = pack_heads(make_absorbing_k_up(model, seed, layer), model.heads, model.kv_lora, model.nope),
           .v_up = pack_heads(make_weights(model, seed, layer, weight_kind::v_up), model.heads, model.v,
                              model.kv_lora),
@@ -57,14 +61,17 @@ layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32
 
 }  // namespace
 
-std::shared_ptr<const model_weights> weights_cache::get(const model_dims& model, std::uint64_t seed) {
-  if (last_ && last_->model == model && last_->seed == seed) return last_;
-  last_.reset();
-  auto made = std::make_shared<model_weights>(model_weights{.model = model, .seed = seed, .layers = {}});
+std::shared_ptr<const model_weights> weights_cache::get(const model_dims& model, std::uint64_t seed,
+                                                        expert_range held) {
+  std::erase_if(last_, [&](const auto& kept) { return kept->model != model || kept->seed != seed; });
+  for (const auto& kept : last_)
+    if (kept->held == held) return kept;
+  auto made = std::make_shared<model_weights>(
+      model_weights{.model = model, .seed = seed, .held = held, .layers = {}});
   for (std::int32_t layer = 0; layer < model.layers; ++layer)
-    made->layers.push_back(make_layer(model, seed, layer));
-  last_ = made;
-  return last_;
+    made->layers.push_back(make_layer(model, seed, layer, held));
+  last_.push_back(made);
+  return made;
 }
 
 }  // namespace ess::cpu

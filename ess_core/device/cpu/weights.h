@@ -20,25 +20,29 @@ struct layer_weights {
   packed_matrix draft_in;  // empty but in a draft layer
   packed_matrix router;
   std::vector<float> router_bias;
-  std::vector<gated_weights> experts;  // routed, then the shared one; none in a dense layer
-  std::vector<packed_matrix> k_up;     // per head: nope -> kv_lora
-  std::vector<packed_matrix> v_up;     // per head: kv_lora -> v
-  std::vector<float> index_k_norm;     // [2][index_dim]
+  // Routed, then the shared one; none in a dense layer, and empty ones where another rank has them.
+  std::vector<gated_weights> experts;
+  std::vector<packed_matrix> k_up;  // per head: nope -> kv_lora
+  std::vector<packed_matrix> v_up;  // per head: kv_lora -> v
+  std::vector<float> index_k_norm;  // [2][index_dim]
 };
 
 struct model_weights {
   model_dims model;
   std::uint64_t seed = 0;
+  expert_range held;  // routed experts
   std::vector<layer_weights> layers;
 };
 
-// Keeps the last weights made: points of a run mostly share them.
+// Keeps weights of the model and seed asked for last: points of a run mostly share them. A rank's references
+// have all experts, so there may be two.
 class weights_cache {
  public:
-  [[nodiscard]] std::shared_ptr<const model_weights> get(const model_dims& model, std::uint64_t seed);
+  [[nodiscard]] std::shared_ptr<const model_weights> get(const model_dims& model, std::uint64_t seed,
+                                                         expert_range held);
 
  private:
-  std::shared_ptr<const model_weights> last_;
+  std::vector<std::shared_ptr<const model_weights>> last_;
 };
 
 }  // namespace ess::cpu

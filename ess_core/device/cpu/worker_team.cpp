@@ -42,12 +42,12 @@ struct worker_team::state {
   }
 };
 
-worker_team::worker_team(int threads) : state_(std::make_unique<state>()) {
+worker_team::worker_team(int threads, int first) : state_(std::make_unique<state>()) {
   const std::vector<int> cores = usable_cores();
-  const bool keep = threads > 1 && cores.size() >= static_cast<std::size_t>(threads);
-  if (keep) state_->core_of_caller = cores.front();
+  const bool keep = threads > 1 && cores.size() >= static_cast<std::size_t>(first + threads);
+  if (keep) state_->core_of_caller = cores[static_cast<std::size_t>(first)];
   for (int thread = 1; thread < threads; ++thread) {
-    state_->threads.emplace_back([s = state_.get(), thread, core = keep ? cores[thread] : no_core] {
+    state_->threads.emplace_back([s = state_.get(), thread, core = keep ? cores[first + thread] : no_core] {
       std::optional<kept_on_core> kept;
       if (core != no_core) kept.emplace(core);
       s->serve(thread);

@@ -11,8 +11,9 @@ namespace ess::cpu {
 
 class worker_team {
  public:
-  // `threads` counts the caller. If there is a core for each, the others stay on theirs.
-  explicit worker_team(int threads);
+  // `threads` counts the caller. If there is a core for each, from the `first` usable one on, the others stay
+  // on theirs.
+  explicit worker_team(int threads, int first = 0);
   ~worker_team();
   worker_team(const worker_team&) = delete;
   worker_team& operator=(const worker_team&) = delete;

@@ -10,13 +10,18 @@ struct interval {
 };
 
 // In order and disjoint.
-std::vector<interval> intervals(const timeline& of, bool link) {
+template <class Predicate>
+std::vector<interval> intervals(const timeline& of, const Predicate& belongs) {
   std::vector<interval> out;
   for (const timeline_operation& op : of) {
-    if (link ? op.on_link : op.stream == "compute") out.push_back({op.start_us, op.end_us});
+    if (belongs(op)) out.push_back({op.start_us, op.end_us});
   }
   return out;
 }
+
+bool is_on_link(const timeline_operation& op) { return op.on_link; }
+bool is_exchange(const timeline_operation& op) { return op.stream == "network"; }
+bool is_compute(const timeline_operation& op) { return op.stream == "compute"; }
 
 double length(const std::vector<interval>& all) {
   double sum = 0;
@@ -35,14 +40,18 @@ double common(const std::vector<interval>& a, const std::vector<interval>& b) {
   return sum;
 }
 
-}  // namespace
-
-double exposed_transfer_us(const timeline& of) {
-  const auto link = intervals(of, true);
-  return length(link) - common(link, intervals(of, false));
+template <class Predicate>
+double exposed_us(const timeline& of, const Predicate& belongs) {
+  const auto what = intervals(of, belongs);
+  return length(what) - common(what, intervals(of, is_compute));
 }
 
-double link_busy_us(const timeline& of) { return length(intervals(of, true)); }
+}  // namespace
+
+double exposed_transfer_us(const timeline& of) { return exposed_us(of, is_on_link); }
+double exposed_exchange_us(const timeline& of) { return exposed_us(of, is_exchange); }
+
+double link_busy_us(const timeline& of) { return length(intervals(of, is_on_link)); }
 
 std::map<std::string, double> time_by_kind_us(const timeline& of) {
   std::map<std::string, double> out;

@@ -12,7 +12,7 @@ struct timeline_operation {
   int layer = 0;
   int first_seat = 0;
   int seats = 0;
-  std::string stream;    // "compute", "copy"
+  std::string stream;    // "compute", "copy", "network"
   bool on_link = false;  // moves rows between the tiers
   double start_us = 0;   // since the step began
   double end_us = 0;
@@ -25,6 +25,9 @@ using timeline = std::vector<timeline_operation>;
 
 // Time in which the link moved rows and the compute stream ran nothing.
 [[nodiscard]] double exposed_transfer_us(const timeline& of);
+// Time in which the ranks exchanged rows of experts, or waited for each other, and the compute stream ran
+// nothing.
+[[nodiscard]] double exposed_exchange_us(const timeline& of);
 // Time in which the link was busy.
 [[nodiscard]] double link_busy_us(const timeline& of);
 // By kind of operation, summed over layers.

@@ -86,14 +86,16 @@ void step_recorder::record(const ess::operation& op, lane_record& r) {
     case op_kind::output:
       r.hidden_between = lane_values<float>(buffer_id::hidden, r.lane, hidden);
       return;
-    case op_kind::feed_forward:
     case op_kind::combine:
+      r.expert_output = expert_values(buffer_id::expert_output, r);  // of other ranks' experts, too
+      [[fallthrough]];
+    case op_kind::feed_forward:
       r.hidden_out = lane_values<float>(buffer_id::hidden, r.lane, hidden);
       return;
     case op_kind::route:
     case op_kind::dispatch:
-    case op_kind::experts:
       return record_experts(op, r);
+    case op_kind::experts:  // what they give is seen at combine
     case op_kind::read_back:
     case op_kind::draft:        // its result is the input that project_index finds
     case op_kind::select_next:  // decides what is moved, not what is computed
@@ -193,13 +195,11 @@ void step_recorder::record_experts(const ess::operation& op, lane_record& r) {
   if (op.kind == op_kind::route) {
     r.router_scores = lane_values<float>(buffer_id::router_scores, r.lane, m.moe.experts);
     r.expert_choice = lane_values<ess::expert_choice>(buffer_id::expert_choice, r.lane, m.moe.top_k);
-  } else if (op.kind == op_kind::dispatch) {
+  } else {
     r.expert_starts =
         lane_values<std::int32_t>(buffer_id::expert_starts, op.slice.first, m.moe.experts + std::int64_t{2});
     r.expert_rows = lane_values<std::int32_t>(buffer_id::expert_rows, r.lane, m.experts_per_token());
     r.expert_input = expert_values(buffer_id::expert_input, r);
-  } else {
-    r.expert_output = expert_values(buffer_id::expert_output, r);
   }
 }
 

@@ -84,7 +84,8 @@ std::optional<simulated_steps> step_simulator::run(workloads::settings s, int ba
   results::attempt_record attempt;
   ++runs_;
   try {
-    fixed_point point(plan, {.shared = machine_, .report = silent_}, attempt);
+    fixed_point point(plan, {.shared = machine_, .report = silent_, .ranks = *alone_}, attempt);
+    point.check();
     while (point.wants_more()) point.take_turn();
     point.finish();
   } catch (const ess::sim::beyond_table&) {

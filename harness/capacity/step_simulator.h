@@ -43,7 +43,8 @@ class step_simulator {
 
   const target& on_;
   workloads::settings base_;
-  machine machine_;
+  std::unique_ptr<ess::communicator> alone_ = ess::make_lone_communicator();
+  machine machine_{*alone_};
   progress silent_;
   std::map<int, layer_shares> shares_;  // by query tokens of a step
   int runs_ = 0;

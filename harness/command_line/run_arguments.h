@@ -15,6 +15,9 @@ struct run_arguments {
   bool resume = false;
   bool json = false;
   bool quiet = false;
+  double rank_patience_s = 60;
+  std::string shard;  // empty: all points
+  std::string sweep;  // that the shards are of
 };
 void add_run_arguments(CLI::App& command, run_arguments& into);
 

@@ -30,7 +30,8 @@ planned_point point_to_record(const workloads::workload& workload) {
 }
 
 ess::index_trace recorded(const planned_point& plan, std::int32_t steps) try {
-  machine here;
+  const auto alone = ess::make_lone_communicator();
+  machine here(*alone);
   return record_trace(plan, here, steps);
 } catch (const std::bad_alloc&) {
   refuse(exit_code::usage, "trace record: this machine has no memory for the model and its caches");

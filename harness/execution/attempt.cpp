@@ -35,7 +35,8 @@ ess::engine_options engine_options_of(const planned_point& plan, const ess::memo
           .seed = static_cast<std::uint64_t>(s.seed),
           .overlap = plan.overlap,
           .micro_batches = s.two_batch_overlap ? 2 : 1,
-          .experts_elsewhere = plan.simulated != nullptr && plan.simulated->cluster.expert_ranks > 1,
+          .experts_elsewhere =
+              plan.simulated != nullptr ? plan.simulated->cluster.expert_ranks > 1 : plan.expert_ranks() > 1,
           .layer_misses = workloads::parse_number_list(s.layer_misses).value(),
           .dba_from_misses = s.dba_from_misses > 0 ? s.dba_from_misses : 0.1 * plan.model.top_k,
           .mean_kept = s.mtp_accept,

@@ -1,6 +1,7 @@
 // One attempt at a point: accuracy first, then times.
 #pragma once
 
+#include "ess_core/communicator/communicator.h"
 #include "ess_core/engine/decode_engine.h"
 #include "harness/execution/machine.h"
 #include "harness/measure/cancellation.h"
@@ -13,6 +14,7 @@ namespace harness {
 struct attempt_context {
   machine& shared;
   progress& report;
+  ess::communicator& ranks;
   const cancellation* cancel = nullptr;  // null: cannot be cancelled
   std::filesystem::path workload_file = {};
 

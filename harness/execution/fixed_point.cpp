@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <map>
 #include <numeric>
 
 #include "harness/execution/metrics.h"
+#include "harness/execution/ranks.h"
 #include "results/statistics.h"
 
 namespace harness {
@@ -23,9 +25,8 @@ constexpr double link_late_limit = 0.02;
 
 // Everything sampled step by step.
 struct step_samples {
-  std::vector<double> exposed_us_per_layer, late_share, link_gb_per_s;
-  std::vector<double> hit_rate, misses_over_topk, misses_per_layer, overlap, h2d_bytes, d2h_bytes, kept;
-  std::vector<double> prefetched, prefetch_useful, prefetch_wasted;  // rows a request and layer
+  rank_figures own;  // of this rank
+  std::vector<double> exposed_us_per_layer, link_gb_per_s;
   std::map<std::string, std::vector<double>> op_us;
   std::vector<results::timeline> timelines;
   double harness_us = 0;  // between steps
@@ -38,6 +39,7 @@ struct step_samples {
     const results::timeline& step = timelines.back();
     for (const auto& [kind, us] : results::time_by_kind_us(step)) op_us[kind].push_back(us);
     exposed_us_per_layer.push_back(results::exposed_transfer_us(step) / model.layers);
+    own.exposed_us.push_back(results::exposed_exchange_us(step));
     const double rows = static_cast<double>(r.rows.rows_in + r.rows.ahead_in + r.rows.rows_out);
     const double busy = results::link_busy_us(step);
     if (busy > 0)
@@ -45,24 +47,9 @@ struct step_samples {
   }
 
   void add(const ess::step_report& r, const ess::model_dims& model) {
-    const double row = static_cast<double>(model.latent_row_bytes().value);
-    const double total = r.timing.total.count();
-    step_us += total;
+    step_us += r.timing.total.count();
+    own.add(r);
     add_operations(r, model);
-    late_share.push_back(r.timing.link_late.count() / total);
-    h2d_bytes.push_back(static_cast<double>(r.rows.rows_in + r.rows.ahead_in) * row);
-    d2h_bytes.push_back(static_cast<double>(r.rows.rows_out) * row);
-    const double asked = static_cast<double>(r.rows.asked);
-    hit_rate.push_back(static_cast<double>(r.rows.hits) / asked);
-    misses_per_layer.push_back(static_cast<double>(r.rows.misses) / (r.active * model.layers));
-    const double requests = static_cast<double>(r.active) * model.layers;
-    prefetched.push_back(static_cast<double>(r.rows.ahead_in) / requests);
-    prefetch_useful.push_back(static_cast<double>(r.rows.ahead_used) / requests);
-    prefetch_wasted.push_back(static_cast<double>(r.rows.ahead_lost) / requests);
-    if (model.top_k > 0) misses_over_topk.push_back(misses_per_layer.back() / model.top_k);
-    if (r.step_overlap) overlap.push_back(*r.step_overlap);
-    const auto tokens = std::accumulate(r.kept.begin(), r.kept.end(), 0);
-    kept.push_back(static_cast<double>(tokens) / r.active);
   }
 };
 
@@ -70,22 +57,45 @@ void put(attempt_record& out, const std::string& name, std::span<const double> s
   if (!samples.empty()) out.metrics[name] = results::summarise(samples, unit);
 }
 
-void put_rows(const planned_point& plan, const step_samples& s, attempt_record& out) {
-  put(out, "h2d_bytes_per_step", s.h2d_bytes, "B");
-  put(out, "d2h_bytes_per_step", s.d2h_bytes, "B");
-  put(out, "step_overlap", s.overlap, "");
-  if (plan.point.requested.mtp > 1) put(out, "tokens_kept_per_step", s.kept, "tokens");
+// Counts of all ranks together.
+void put_rows(const planned_point& plan, const rank_figures& all, attempt_record& out) {
+  const double row = static_cast<double>(plan.model.latent_row_bytes().value);
+  const double requests = static_cast<double>(plan.batch) * plan.ranks;
+  const double lists = requests * plan.model.layers;  // of rows that were asked for
+  const auto put_each = [&](const char* name, const char* unit, const auto& value) {
+    std::vector<double> values;
+    for (const ess::row_totals& r : all.rows) values.push_back(value(r));
+    put(out, name, values, unit);
+  };
+  const auto as_double = [](std::int64_t rows) { return static_cast<double>(rows); };
+  put_each("h2d_bytes_per_step", "B",
+           [&](const ess::row_totals& r) { return as_double(r.rows_in + r.ahead_in) * row; });
+  put_each("d2h_bytes_per_step", "B", [&](const ess::row_totals& r) { return as_double(r.rows_out) * row; });
+  put(out, "step_overlap", all.overlap, "");
+  if (plan.point.requested.mtp > 1) {
+    std::vector<double> kept;
+    for (const std::int32_t tokens : all.tokens) kept.push_back(tokens / requests);
+    put(out, "tokens_kept_per_step", kept, "tokens");
+  }
   // Streaming a layer brings rows without asking which: nothing hits or misses.
   if (plan.system->addressing() == ess::row_addressing::by_location ||
       plan.system->home() == ess::latent_home::device) {
-    put(out, "hit_rate", s.hit_rate, "");
-    put(out, "misses_over_topk", s.misses_over_topk, "");
-    put(out, "misses_per_layer_step", s.misses_per_layer, "rows");
+    put_each("hit_rate", "",
+             [&](const ess::row_totals& r) { return as_double(r.hits) / as_double(r.asked); });
+    if (plan.model.top_k > 0) {
+      put_each("misses_over_topk", "",
+               [&](const ess::row_totals& r) { return as_double(r.misses) / lists / plan.model.top_k; });
+    }
+    put_each("misses_per_layer_step", "rows",
+             [&](const ess::row_totals& r) { return as_double(r.misses) / lists; });
   }
   if (plan.system->prefetch_rows() > 0) {
-    put(out, "prefetched_per_layer_step", s.prefetched, "rows");
-    put(out, "prefetch_useful_per_layer_step", s.prefetch_useful, "rows");
-    put(out, "prefetch_wasted_per_layer_step", s.prefetch_wasted, "rows");
+    put_each("prefetched_per_layer_step", "rows",
+             [&](const ess::row_totals& r) { return as_double(r.ahead_in) / lists; });
+    put_each("prefetch_useful_per_layer_step", "rows",
+             [&](const ess::row_totals& r) { return as_double(r.ahead_used) / lists; });
+    put_each("prefetch_wasted_per_layer_step", "rows",
+             [&](const ess::row_totals& r) { return as_double(r.ahead_lost) / lists; });
   }
 }
 
@@ -100,14 +110,16 @@ void put_index_key_rate(const planned_point& plan, const step_samples& s, attemp
   put(out, "index_keys_gb_per_s", rates, "GB/s");
 }
 
+// Steps are those of the slowest rank, tokens those of one rank; times of operations are the first rank's.
 void put_times(const planned_point& plan, const stopping_rule& rule, const step_samples& s,
-               attempt_record& out) {
+               const rank_figures& all, attempt_record& out) {
   std::vector<double> step(rule.samples().begin(), rule.samples().end());
   // The mean of all samples for each: acceptance is drawn, and no property of the system.
-  const double kept =
-      plan.simulated != nullptr  // all ranks of a cluster have the mean
-          ? plan.point.requested.mtp_accept
-          : std::accumulate(s.kept.begin(), s.kept.end(), 0.0) / static_cast<double>(s.kept.size());
+  const double requests = static_cast<double>(plan.batch) * plan.ranks;
+  const double kept = plan.simulated != nullptr  // all ranks of a cluster have the mean
+                          ? plan.point.requested.mtp_accept
+                          : std::accumulate(all.tokens.begin(), all.tokens.end(), 0.0) / requests /
+                                static_cast<double>(all.tokens.size());
   std::vector<double> tokens, per_user;
   for (const double us : step) {
     tokens.push_back(plan.batch * kept / us * 1e6);
@@ -117,6 +129,11 @@ void put_times(const planned_point& plan, const stopping_rule& rule, const step_
   put(out, "tokens_per_s", tokens, "tok/s");
   out.samples["tokens_per_s"] = tokens;
   put(out, "tokens_per_s_per_user", per_user, "tok/s");
+  if (plan.ranks > 1) {
+    std::vector<double> of_all = tokens;
+    for (double& of_rank : of_all) of_rank *= plan.ranks;
+    put(out, "tokens_per_s_all_ranks", of_all, "tok/s");
+  }
   if (plan.simulated != nullptr) {
     std::ranges::transform(tokens, tokens.begin(), [&](double of_rank) {
       return of_rank * plan.simulated->profile->hardware.gpus_per_node.value;
@@ -126,7 +143,7 @@ void put_times(const planned_point& plan, const stopping_rule& rule, const step_
   put(out, "exposed_transfer_us_per_layer", s.exposed_us_per_layer, "us");
   put(out, "link_gb_per_s", s.link_gb_per_s, "GB/s");
   if (plan.point.requested.link.paced && plan.family == device_family::cpu)
-    put(out, "link_late_share", s.late_share, "");
+    put(out, "link_late_share", all.late_share, "");
   for (const auto& [kind, us] : s.op_us) put(out, fmt::format("op_{}_us", kind), us, "us");
   put_index_key_rate(plan, s, out);
   const auto nearest = std::ranges::min_element(
@@ -149,6 +166,12 @@ void judge_link(attempt_record& out) {
   out.status = attempt_status::noisy;
   out.reason = fmt::format("the paced link was late by {:.1f} % of the step; the limit is {:.0f} %",
                            100 * late->second.median, 100 * link_late_limit);
+}
+
+std::int32_t expert_layers(const ess::model_dims& model) {
+  std::int32_t layers = 0;
+  for (int layer = 0; layer < model.layers; ++layer) layers += model.is_moe_layer(layer) ? 1 : 0;
+  return layers;
 }
 
 std::size_t most_samples(const workloads::settings& s) {
@@ -192,9 +215,12 @@ struct fixed_point::state {
                             engine_options_of(plan, layout)};
   turn_clock clock = {};
   ess::microseconds simulated = {};  // of all steps, on a virtual clock
+  // What all ranks go by: the slowest one's step and clock, and whether any was asked to stop.
+  ess::seconds agreed_time = {};
+  bool agreed_cancelled = false;
   stopping_rule rule{
       stopping_of(settings()),
-      {.now = [this] { return time_taken(); }, .cancelled = [this] { return with.cancelled(); }}};
+      {.now = [this] { return agreed_time; }, .cancelled = [this] { return agreed_cancelled; }}};
   step_samples samples = {};
   std::optional<stop_reason> reason = {};
   bool checked = false;
@@ -212,14 +238,34 @@ struct fixed_point::state {
     return device;
   }
 
-  void admit_and_check() {
-    std::vector<ess::request> requests;
-    for (std::int32_t id = 0; id < plan.batch; ++id) {
-      requests.push_back({id, settings().context_tokens, most_tokens(settings())});
+  std::vector<ess::request> requests = {};
+
+  // Every rank has requests of its own.
+  void admit() {
+    const std::int32_t first = with.ranks.rank() * plan.batch;
+    for (std::int32_t i = 0; i < plan.batch; ++i) {
+      requests.push_back({first + i, settings().context_tokens, most_tokens(settings())});
     }
     engine.admit_batch(requests);
     note_layerwise(plan, engine, out);
-    checked = check_first(plan, with, *device, engine, layout, requests, out);
+  }
+
+  void note_outputs() {
+    if (settings().accuracy.steps == 0 || !device->has_values()) return;
+    const std::string digest = digest_of_outputs(with.ranks, *device, layout, requests);
+    out.events.push_back(
+        {.at = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now()),
+         .kind = "outputs",
+         .detail = fmt::format("SHA-256 {} of {} requests after {} checked steps", digest,
+                               plan.batch * with.ranks.ranks(), settings().accuracy.steps)});
+  }
+
+  ess::microseconds agree(ess::microseconds step) {
+    const std::array<double, 3> here = {step.count(), time_taken().count(), with.cancelled() ? 1.0 : 0.0};
+    const std::vector<double> all = ess::largest(with.ranks, here);
+    agreed_time = ess::seconds(all[1]);
+    agreed_cancelled = all[2] > 0;
+    return ess::microseconds(all[0]);
   }
 
   // Returns whether the step was a sample, not a warm-up.
@@ -228,7 +274,7 @@ struct fixed_point::state {
     const bool warm = !rule.warming_up();
     const ess::step_report report = engine.step();
     simulated += report.timing.total;
-    rule.add(report.timing.total);
+    rule.add(agree(report.timing.total));
     if (warm) samples.add(report, plan.model);
     if (!warm && !report.timing.is_sample) samples.add_operations(report, plan.model);
     with.report.update(
@@ -248,10 +294,23 @@ struct fixed_point::state {
 fixed_point::fixed_point(const planned_point& plan, const attempt_context& with, attempt_record& out) {
   with.report.update({.phase = "set-up"});
   state_.reset(new state{.plan = plan, .with = with, .out = out});
-  state_->admit_and_check();
+  state_->admit();
 }
 
 fixed_point::~fixed_point() = default;
+
+void fixed_point::check() {
+  state& s = *state_;
+  const bool right = check_first(s.plan, s.with, *s.device, s.engine, s.layout, s.requests, s.out);
+  const part_end end = agree(s.with.ranks, {.status = s.out.status, .reason = s.out.reason});
+  if (!right || end.status != attempt_status::ok) {
+    s.out.status = end.status;
+    s.out.reason = end.reason;
+    return;
+  }
+  s.note_outputs();
+  s.checked = true;
+}
 
 bool fixed_point::wants_more() const { return state_->checked && !state_->reason; }
 
@@ -275,9 +334,12 @@ void fixed_point::finish() {
     out.reason = "interrupted";
     return;
   }
-  put_rows(state_->plan, state_->samples, out);
+  const std::vector<rank_figures> by_rank = gather(state_->with.ranks, state_->samples.own);
+  const rank_figures all = together(by_rank);
+  put_rows(state_->plan, all, out);
   if (state_->plan.system->addressing() == ess::row_addressing::by_location) put_series(state_->engine, out);
-  put_times(state_->plan, state_->rule, state_->samples, out);
+  put_times(state_->plan, state_->rule, state_->samples, all, out);
+  put_ranks(by_rank, expert_layers(state_->plan.model), out);
   for (const auto& [name, value] : state_->device->notes()) put(out, name, std::span(&value, 1), "");
   judge_link(out);
 }

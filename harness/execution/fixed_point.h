@@ -14,12 +14,14 @@ namespace harness {
 
 class fixed_point {
  public:
-  // Sets up and checks. `plan`, what `with` refers to and `out` must outlive this.
+  // Sets up; no collective. `plan`, what `with` refers to and `out` must outlive this.
   fixed_point(const planned_point& plan, const attempt_context& with, results::attempt_record& out);
   ~fixed_point();
+  // Of the first steps, before any turn. This, turns and finish() are collective.
+  void check();
 
-  // Whether further turns have something to measure: not after a failed check, nor once the rule has ended
-  // it.
+  // Whether further turns have something to measure: not before or after a failed check, nor once the rule
+  // has ended it.
   [[nodiscard]] bool wants_more() const;
   // A quarter of the fewest samples that the point needs, after the warm-up steps in the first turn.
   void take_turn();

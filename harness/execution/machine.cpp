@@ -8,8 +8,10 @@
 
 namespace harness {
 
-machine::machine()
-    : weights_(ess::make_cpu_weights_cache()),
+machine::machine(ess::communicator& ranks)
+    : ranks_(ranks),
+      cores_(share_of_cores(ranks)),
+      weights_(ess::make_cpu_weights_cache()),
 #ifdef ESSBENCH_CUDA
       cuda_weights_(ess::cuda::make_weights_cache()),
 #endif
@@ -20,8 +22,8 @@ machine::machine()
 
 machine::~machine() = default;
 
-int machine::threads(const workloads::settings& s) {
-  return s.cpu_threads > 0 ? s.cpu_threads : ess::default_compute_threads();
+int machine::threads(const workloads::settings& s) const {
+  return s.cpu_threads > 0 ? s.cpu_threads : std::max(1, ess::default_compute_threads() / cores_.of);
 }
 
 std::unique_ptr<ess::device> machine::make_simulated(const planned_point& plan) const {
@@ -76,19 +78,25 @@ std::unique_ptr<ess::device> machine::make_device(const planned_point& plan) con
   if (plan.simulated != nullptr) return make_simulated(plan);
   if (is_cuda(plan.family)) return make_cuda(plan, plan.budgets);
   const auto& link = plan.point.requested.link;
+  const int compute_threads = threads(plan.point.requested);
   return ess::make_cpu_device({.device_budget = plan.budgets.device,
                                .host_budget = plan.budgets.host,
                                .link = {.paced = link.paced,
                                         .gather_gb_per_s = link.gather_gb_per_s,
                                         .copy_gb_per_s = link.copy_gb_per_s,
                                         .call_us = link.call_us},
-                               .compute_threads = threads(plan.point.requested),
-                               .weights = weights_});
+                               .compute_threads = compute_threads,
+                               .first_core = cores_.index * compute_threads,
+                               .weights = weights_,
+                               .ranks = plan.expert_ranks() > 1 ? &ranks_ : nullptr});
 }
 
 std::unique_ptr<ess::device> machine::make_reference_device(const planned_point& plan) const {
   if (is_cuda(plan.family)) return make_cuda(plan, {});
-  return ess::make_cpu_device({.compute_threads = threads(plan.point.requested), .weights = weights_});
+  const int compute_threads = threads(plan.point.requested);
+  return ess::make_cpu_device({.compute_threads = compute_threads,
+                               .first_core = cores_.index * compute_threads,
+                               .weights = weights_});
 }
 
 ess::prefill_source& machine::prefill(const ess::model_dims& model, const workloads::settings& s) {

@@ -5,8 +5,10 @@
 #include <map>
 #include <memory>
 
+#include "ess_core/communicator/communicator.h"
 #include "ess_core/device/device.h"
 #include "ess_core/engine/prefill.h"
+#include "harness/execution/ranks.h"
 #include "harness/planning/plan.h"
 
 namespace ess::cpu {
@@ -23,7 +25,8 @@ class matrix_cache;
 
 class machine {
  public:
-  machine();
+  // `ranks` must outlive it. Collective.
+  explicit machine(ess::communicator& ranks);
   ~machine();
 
   // The device that `plan` asks for, nothing allocated yet.
@@ -33,14 +36,17 @@ class machine {
   [[nodiscard]] ess::prefill_source& prefill(const ess::model_dims& model, const workloads::settings& s);
   [[nodiscard]] reference_runs& references() { return *references_; }
   [[nodiscard]] matrix_cache& matrices() { return *matrices_; }
-  // Compute threads that a point runs with.
-  [[nodiscard]] static int threads(const workloads::settings& s);
+  // Compute threads that a point runs with: by default the cores, shared out among the ranks that are on
+  // them.
+  [[nodiscard]] int threads(const workloads::settings& s) const;
 
  private:
   [[nodiscard]] std::unique_ptr<ess::device> make_simulated(const planned_point& plan) const;
   [[nodiscard]] std::unique_ptr<ess::device> make_cuda(const planned_point& plan,
                                                        const ess::memory_budgets& budgets) const;
 
+  ess::communicator& ranks_;
+  core_share cores_;
   std::shared_ptr<ess::cpu::weights_cache> weights_;
   std::shared_ptr<void> cuda_weights_, cuda_emulated_weights_;
   mutable std::shared_ptr<ess::sim::shared_streams> streams_;  // of the simulated point made last

@@ -14,6 +14,7 @@
 #include "ess_core/nvtx/nvtx.h"
 #include "harness/environment/environment.h"
 #include "harness/environment/host_info.h"
+#include "harness/environment/rank_place.h"
 #include "harness/execution/alternation.h"
 #include "harness/execution/fixed_point.h"
 #include "results/run_claim.h"
@@ -44,8 +45,14 @@ attempt_status status_of(plan_verdict verdict) {
 
 class workload_run {
  public:
-  workload_run(const workloads::workload& workload, results::store& store, const run_options& options)
-      : workload_(workload), store_(store), options_(options), plans_(plan_workload(workload, options.on)) {
+  workload_run(const workloads::workload& workload, results::store* store, ess::communicator& ranks,
+               const run_options& options)
+      : workload_(workload),
+        store_(store),
+        ranks_(ranks),
+        options_(options),
+        cancel_(options.cancel != nullptr ? *options.cancel : own_cancel_.emplace()),
+        plans_(plan_workload(workload, options.on)) {
     // The yardstick first: what follows is told the proportion of its link to it.
     std::stable_partition(plans_.begin(), plans_.end(),
                           [](const planned_point& p) { return is_yardstick(p.point); });
@@ -53,40 +60,76 @@ class workload_run {
 
   run_outcome run() {
     begin();
-    const auto done = store_.finished_points(outcome_.run_id);
-    std::vector<const planned_point*> left;
-    for (const planned_point& plan : plans_) {
-      if (!done.contains(record_of(plan).identity)) left.push_back(&plan);
-    }
+    const std::vector<const planned_point*> left = points_left();
     progress report({.style = options_.style, .points = left.size()});
-    for (std::span rest(left); !rest.empty() && !cancel_.requested();) {
+    for (std::span rest(left); !rest.empty() && !must_stop();) {
       const std::size_t count = points_together(rest, memory_for_points());
       run_together(rest.first(count), report);
       rest = rest.subspan(count);
     }
-    outcome_.cancelled = cancel_.requested();
+    outcome_.cancelled = cancelled_ || !outcome_.ranks_lost.empty();
     judge();
     return std::move(outcome_);
   }
 
  private:
+  // Whether any rank was asked to stop, or they can no longer agree. Collective.
+  bool must_stop() {
+    if (!outcome_.ranks_lost.empty() || cancelled_) return true;
+    try {
+      cancelled_ = ess::any(ranks_, cancel_.requested());
+    } catch (const ess::rank_failure& e) {
+      outcome_.ranks_lost = e.what();
+    }
+    return cancelled_ || !outcome_.ranks_lost.empty();
+  }
+
+  // Points that this run has to try: what the first rank's store says is done is left out. Collective.
+  std::vector<const planned_point*> points_left() {
+    std::string marks(plans_.size(), '.');
+    if (store_ != nullptr) {
+      const auto done = store_->finished_points(outcome_.run_id);
+      const std::vector<int> shards = shards_of(plans_, options_.part.of);
+      for (std::size_t i = 0; i < plans_.size(); ++i) {
+        if (shards[i] != options_.part.index || done.contains(record_of(plans_[i]).identity)) marks[i] = 'x';
+      }
+    }
+    const std::string agreed = ranks_.gather(marks).front();
+    std::vector<const planned_point*> left;
+    for (std::size_t i = 0; i < plans_.size(); ++i)
+      if (agreed[i] == '.') left.push_back(&plans_[i]);
+    return left;
+  }
+
   void begin() {
+    const std::vector<std::string> places = ranks_.gather(describe_rank(options_.on).dump());
+    if (store_ == nullptr) return;
     if (options_.mode == resume_mode::resume) {
-      if (const auto id = store_.latest_run(workload_.hash)) {
+      if (const auto id = run_to_resume()) {
         outcome_.run_id = *id;
-        claim_.emplace(store_.file(), *id);
-        store_.resume_run(*id, {.at = now(), .kind = "resumed", .detail = options_.command_line});
+        claim_.emplace(store_->file(), *id);
+        store_->resume_run(*id, {.at = now(), .kind = "resumed", .detail = options_.command_line});
       }
     }
     if (outcome_.run_id.empty()) {
-      const results::environment machine_now = describe(options_.on);
+      results::environment machine_now = describe(options_.on);
+      if (places.size() > 1) {
+        machine_now["communicator"] = ranks_.name();
+        for (const std::string& place : places) machine_now["ranks"].push_back(nlohmann::json::parse(place));
+      }
       results::run_record record = run_record_of(workload_.name, options_.command_line, machine_now);
-      record.id = results::new_run_id();
-      claim_.emplace(store_.file(), record.id);  // before anybody can find the run and resume it
+      record.id = options_.run_id.empty() ? results::new_run_id() : options_.run_id;
+      claim_.emplace(store_->file(), record.id);  // before anybody can find the run and resume it
       outcome_.run_id =
-          store_.begin_run(record, machine_now, {workload_.name, workload_.hash, workload_.resolved_json});
+          store_->begin_run(record, machine_now, {workload_.name, workload_.hash, workload_.resolved_json});
     }
-    for (const planned_point& plan : plans_) store_.register_point(outcome_.run_id, record_of(plan));
+    for (const planned_point& plan : plans_) store_->register_point(outcome_.run_id, record_of(plan));
+  }
+
+  [[nodiscard]] std::optional<std::string> run_to_resume() {
+    if (options_.run_id.empty()) return store_->latest_run(workload_.hash);
+    const auto named = store_->load(options_.run_id, results::load_detail::without_samples);
+    return named ? std::optional(named->run.id) : std::nullopt;
   }
 
   [[nodiscard]] results::point_record record_of(const planned_point& plan) const {
@@ -97,7 +140,7 @@ class workload_run {
         .device = options_.on.device(),
         .clock = std::string(to_string(clock_of(options_.on.family()))),
         .requested = to_flat_json(s),
-        .effective = plan.batch > 0 ? to_flat_json(plan.effective(machine::threads(s))) : to_flat_json(s)};
+        .effective = plan.batch > 0 ? to_flat_json(plan.effective(machine_.threads(s))) : to_flat_json(s)};
     out.identity = results::point_identity(out, workload_.hash);
     return out;
   }
@@ -109,8 +152,9 @@ class workload_run {
     std::unique_ptr<fixed_point> fixed = nullptr;  // null: has ended
   };
 
-  // Half of what is free: the references that accuracy is judged by need room too.
-  static ess::byte_count memory_for_points() {
+  // Half of what is free, shared out among the ranks here: the references that accuracy is judged by need
+  // room too. Collective: what the rank with least has.
+  ess::byte_count memory_for_points() {
     const nlohmann::json memory = capture_memory(system_files());
     std::int64_t bytes = 0;
     for (const char* key : {"available_bytes", "limit_bytes"}) {
@@ -118,13 +162,14 @@ class workload_run {
       const auto value = memory.at(key).get<std::int64_t>();
       bytes = bytes == 0 ? value : std::min(bytes, value);
     }
-    return {bytes / 2};
+    const double least = -static_cast<double>(bytes / 2 / ranks_.local_ranks());
+    return {static_cast<std::int64_t>(-ess::largest(ranks_, std::span(&least, 1)).front())};
   }
 
   void run_together(std::span<const planned_point* const> plans, progress& report) {
     std::vector<std::unique_ptr<running_point>> running;
     for (const planned_point* plan : plans) {
-      if (cancel_.requested()) break;
+      if (must_stop()) break;
       auto point = start(*plan, report);
       if (point->fixed == nullptr) {
         conclude(*point, report);
@@ -133,16 +178,19 @@ class workload_run {
       }
     }
     const auto wants_more = [&](std::size_t i) {
-      return !cancel_.requested() && running[i]->fixed != nullptr && running[i]->fixed->wants_more();
+      return running[i]->fixed != nullptr && running[i]->fixed->wants_more() && !must_stop();
     };
     take_turns(running.size(), wants_more, [&](std::size_t i) {
       const ess::nvtx::scoped_range range(range_name(running[i]->plan));
       report.return_to(running[i]->number);
-      guarded(*running[i], [&] { running[i]->fixed->take_turn(); });
+      guarded_together(*running[i], [&] { running[i]->fixed->take_turn(); });
     });
     for (const auto& point : running) {
       report.return_to(point->number);
-      if (point->fixed != nullptr) point->fixed->finish();
+      if (point->fixed != nullptr && outcome_.ranks_lost.empty())
+        guarded_together(*point, [&] { point->fixed->finish(); });
+      if (point->fixed != nullptr && !outcome_.ranks_lost.empty())
+        fail(point->attempt, attempt_status::cancelled, outcome_.ranks_lost);
       conclude(*point, report);
     }
   }
@@ -157,8 +205,11 @@ class workload_run {
       fail(point->attempt, status_of(plan.verdict), plan.reason);
       return point;
     }
-    const attempt_context with{
-        .shared = machine_, .report = report, .cancel = &cancel_, .workload_file = workload_.file};
+    const attempt_context with{.shared = machine_,
+                               .report = report,
+                               .ranks = ranks_,
+                               .cancel = &cancel_,
+                               .workload_file = workload_.file};
     guarded(*point, [&] {
       if (plan.point.requested.kind == workloads::workload_kind::serve) {
         run_serve_point(plan, with, point->attempt);
@@ -166,7 +217,41 @@ class workload_run {
         point->fixed = std::make_unique<fixed_point>(plan, with, point->attempt);
       }
     });
+    agree_on_set_up(*point);
+    if (point->fixed != nullptr) guarded_together(*point, [&] { point->fixed->check(); });
     return point;
+  }
+
+  // A rank that could not set the point up ends it for all.
+  void agree_on_set_up(running_point& point) {
+    guarded_together(point, [&] {
+      const part_end end = agree(ranks_, {.status = point.attempt.status, .reason = point.attempt.reason});
+      if (end.status == point.attempt.status) return;
+      fail(point.attempt, end.status, end.reason);
+      point.fixed.reset();
+    });
+  }
+
+  // As guarded, for what ranks do together: if it goes wrong on one, none can go on.
+  void guarded_together(running_point& point, const std::function<void()>& part) {
+    bool lost = false;
+    guarded(point, [&] {
+      try {
+        part();
+      } catch (const ess::rank_failure& e) {
+        outcome_.ranks_lost = e.what();
+        lost = e.why == ess::rank_failure::cause::lost;
+        throw;
+      } catch (const std::exception& e) {
+        if (ranks_.ranks() > 1) {
+          outcome_.ranks_lost = fmt::format("rank {}: {}", ranks_.rank(), e.what());
+          ranks_.give_up(e.what());
+        }
+        throw;
+      }
+    });
+    // A resumed run tries again what ended for the loss of a rank, and leaves what made one give up.
+    if (lost) point.attempt.status = attempt_status::cancelled;
   }
 
   // What goes wrong in `part` ends the point, with a status and a reason.
@@ -208,7 +293,7 @@ class workload_run {
   void finish(const planned_point& plan, attempt_record& attempt) {
     add_link_proportion(plan, attempt);
     attempt.ended_at = now();
-    store_.record_attempt(outcome_.run_id, record_of(plan).identity, attempt);
+    if (store_ != nullptr) store_->record_attempt(outcome_.run_id, record_of(plan).identity, attempt);
   }
 
   // How long the link takes to gather one query token's rows for the yardstick's batch, over the yardstick's
@@ -219,7 +304,7 @@ class workload_run {
       yardstick_us_ = attempt.metrics.at("step_time_us").median;
       yardstick_batch_ = plan.batch;
     }
-    if (!yardstick_us_) recall_yardstick();
+    if (!yardstick_us_ && store_ != nullptr) recall_yardstick();
     const auto& link = plan.point.requested.link;
     if (!yardstick_us_ || !link.paced || plan.family != device_family::cpu) return;
     const double bytes = static_cast<double>(plan.model.layers) * plan.model.top_k * yardstick_batch_ *
@@ -230,7 +315,7 @@ class workload_run {
 
   // A resumed run has measured it before.
   void recall_yardstick() {
-    const auto so_far = store_.load(outcome_.run_id);
+    const auto so_far = store_->load(outcome_.run_id);
     if (!so_far) return;
     for (const planned_point& plan : plans_) {
       if (!is_yardstick(plan.point)) continue;
@@ -254,7 +339,8 @@ class workload_run {
 
   // Expectations belong to the workload as shipped; where --set changed it, they are only noted.
   void judge() {
-    const auto loaded = store_.load(outcome_.run_id);
+    if (store_ == nullptr) return;
+    const auto loaded = store_->load(outcome_.run_id);
     for (const workloads::expectation& e : workload_.expectations) {
       for (const planned_point& plan : plans_) {
         if (!workloads::selects(e.of, plan.point)) continue;
@@ -281,13 +367,16 @@ class workload_run {
   }
 
   const workloads::workload& workload_;
-  results::store& store_;
+  results::store* store_;
+  ess::communicator& ranks_;
   const run_options& options_;
+  std::optional<cancellation> own_cancel_;
+  const cancellation& cancel_;
   std::vector<planned_point> plans_;
-  cancellation cancel_;
   std::optional<results::run_claim> claim_;  // on the run, for as long as this process works on it
-  machine machine_;
+  machine machine_{ranks_};
   run_outcome outcome_;
+  bool cancelled_ = false;  // as all ranks agreed
   std::optional<double> yardstick_us_;
   std::int32_t yardstick_batch_ = 0;
   std::size_t started_ = 0;
@@ -325,6 +414,12 @@ results::environment describe_simulation(const target& on) {
   return out;
 }
 
+results::environment describe_rank(const target& on) {
+  results::environment out = capture_rank_place(system_files());
+  out["gpu"] = on.gpu() != nullptr ? nlohmann::json(on.gpu()->name) : nlohmann::json();
+  return out;
+}
+
 results::environment describe(const target& on) {
   if (on.is_simulated()) return describe_simulation(on);
   return on.gpu() != nullptr ? describe_gpu(on) : describe_machine();
@@ -343,7 +438,13 @@ results::run_record run_record_of(std::string_view workload, const std::string& 
 
 run_outcome run_workload(const workloads::workload& workload, results::store& store,
                          const run_options& options) {
-  return workload_run(workload, store, options).run();
+  const auto alone = ess::make_lone_communicator();
+  return run_workload(workload, &store, *alone, options);
+}
+
+run_outcome run_workload(const workloads::workload& workload, results::store* store, ess::communicator& ranks,
+                         const run_options& options) {
+  return workload_run(workload, store, ranks, options).run();
 }
 
 }  // namespace harness

@@ -5,7 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "ess_core/communicator/communicator.h"
+#include "harness/measure/cancellation.h"
 #include "harness/measure/progress.h"
+#include "harness/planning/shard.h"
 #include "harness/planning/target.h"
 #include "results/store.h"
 #include "workloads/spec.h"
@@ -19,11 +22,15 @@ struct run_options {
   progress_style style = progress_style::plain;
   std::string command_line;
   target on = {};
+  shard part = {};          // of the plan: the points that this run tries
+  std::string run_id = {};  // of a new run, or of the one to resume; empty: a new one, or the last
+  const cancellation* cancel = nullptr;  // null: the run listens itself
 };
 
 struct run_outcome {
   std::string run_id;
-  bool cancelled = false;
+  bool cancelled = false;  // or ended for the loss of a rank; resumable
+  std::string ranks_lost;  // why, if the ranks can no longer agree
   int incorrect = 0;
   int failed = 0;                  // unsupported, out of memory, timeout, error
   std::vector<std::string> unmet;  // expectations of the workload that do not hold
@@ -33,6 +40,9 @@ struct run_outcome {
 // Throws store_error. Everything that goes wrong with a point is that point's status.
 [[nodiscard]] run_outcome run_workload(const workloads::workload& workload, results::store& store,
                                        const run_options& options);
+// The same over ranks, all of which call it alike: the first one has the store, the others none.
+[[nodiscard]] run_outcome run_workload(const workloads::workload& workload, results::store* store,
+                                       ess::communicator& ranks, const run_options& options);
 
 // What the record of a run on `on` says: see below.
 [[nodiscard]] results::environment describe(const target& on);
@@ -44,6 +54,8 @@ struct run_outcome {
 [[nodiscard]] results::environment describe_machine();
 // What it says of a GPU, or of its stand-in.
 [[nodiscard]] results::environment describe_gpu(const target& on);
+// Where one rank runs: see rank_place.h.
+[[nodiscard]] results::environment describe_rank(const target& on);
 // What it says where nothing is measured: this machine, and the hardware that is simulated.
 [[nodiscard]] results::environment describe_simulation(const target& on);
 

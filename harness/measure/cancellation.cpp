@@ -41,6 +41,7 @@ cancellation::~cancellation() {
   listening = false;
 }
 
+bool cancellation::is_requested() { return listening && received != 0; }
 bool cancellation::requested() const { return signal() != 0; }
 int cancellation::signal() const { return received; }
 

@@ -20,6 +20,8 @@ class cancellation {
   ~cancellation();
 
   [[nodiscard]] bool requested() const;
+  // Whether one that lives was asked; false if none does.
+  [[nodiscard]] static bool is_requested();
   // SIGINT or SIGTERM; 0 while none came.
   [[nodiscard]] int signal() const;
 

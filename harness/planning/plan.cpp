@@ -44,8 +44,9 @@ ess::model_dims model_of(const settings& s) {
 // The CPU device holds f32, the CUDA device what the weights are; what serves a model holds fp8.
 ess::byte_count weight_bytes(const settings& s, const planned_point& plan) {
   if (plan.simulated != nullptr) return served_weight_bytes(plan.model, plan.simulated->cluster.expert_ranks);
-  if (s.cluster.ep > 0) return served_weight_bytes(plan.model, s.cluster.ep);
-  return {plan.model.parameters() * (is_cuda(plan.family) ? plan.model.bytes_per_weight() : 4)};
+  if (s.cluster.ep > 0 && plan.ranks == 1) return served_weight_bytes(plan.model, s.cluster.ep);
+  return {plan.model.parameters_of_a_rank(plan.expert_ranks()) *
+          (is_cuda(plan.family) ? plan.model.bytes_per_weight() : 4)};
 }
 
 ess::batch_plan shape_of(const settings& s, const planned_point& plan) {
@@ -57,6 +58,7 @@ ess::batch_plan shape_of(const settings& s, const planned_point& plan) {
           .shortest_tokens = serves ? 1 : 0,
           .host_row_pitch = s.host_row_pitch_bytes,
           .weights = weight_bytes(s, plan),
+          .ranks = plan.expert_ranks(),
           .hand_over = serves && s.handover == workloads::handover_mode::via_device
                            ? ess::hand_over_way::via_device
                            : ess::hand_over_way::to_host};
@@ -101,6 +103,27 @@ std::shared_ptr<const ess::cache_system> system_of(const settings& s) {
                            .prefetch_rows = s.prefetch_rows});
 }
 
+// Why the ranks that there are do not suit.
+std::string unsuited_ranks(const settings& s, const planned_point& plan) {
+  if (s.cluster.ep > 0 && s.cluster.ep != plan.ranks && plan.model.has_moe_layers()) {
+    return fmt::format(
+        "cluster.ep is {} and this run has {} rank{}; start it with mpirun -n {}, or take cluster.ep = 0 for "
+        "as "
+        "many as there are; --device sim:PROFILE simulates a cluster, model.ep_slice = {} one rank's share "
+        "of "
+        "experts",
+        s.cluster.ep, plan.ranks, plan.ranks == 1 ? "" : "s", s.cluster.ep, s.cluster.ep);
+  }
+  if (plan.ranks == 1) return {};
+  if (s.kind == workloads::workload_kind::serve)
+    return "several ranks decode fixed batches only, none that serves";
+  if (plan.model.has_moe_layers() && s.model.ep_slice > 1)
+    return "with several ranks each holds its own experts; model.ep_slice stands for that on one";
+  if (plan.ranks > plan.model.moe.experts && plan.model.has_moe_layers())
+    return fmt::format("{} experts are fewer than {} ranks", plan.model.moe.experts, plan.ranks);
+  return {};
+}
+
 // What neither device, or only the simulator, can run.
 std::string missing_mechanism(const settings& s, const planned_point& plan) {
   const ess::model_dims& model = plan.model;
@@ -115,7 +138,6 @@ std::string missing_mechanism(const settings& s, const planned_point& plan) {
     return fmt::format("{} attends to its whole context, which only the simulator can do", model.name);
   if (dense && s.system != workloads::system_kind::all_gpu)
     return fmt::format("{} has no indexer that would select rows to fetch", model.name);
-  const bool elsewhere = plan.simulated == nullptr && s.cluster.ep > 1;
   if (model.has_moe_layers() && s.model.ep_slice > 1 && plan.simulated != nullptr)
     return "the simulator spreads experts over ranks by cluster.ep; model.ep_slice is for devices that "
            "compute";
@@ -125,15 +147,7 @@ std::string missing_mechanism(const settings& s, const planned_point& plan) {
         "or less",
         model.moe.experts, model.moe.top_k, s.model.ep_slice * model.moe.experts / model.moe.top_k);
   }
-  if (model.has_moe_layers() && elsewhere) {
-    return fmt::format(
-        "the mixture of experts runs on one device in this version; cluster.ep = 0 keeps it there, "
-        "model.ep_slice = "
-        "N holds one rank's share of it, model.layers = {} keeps the dense layers only, --device sim:PROFILE "
-        "simulates a "
-        "cluster",
-        model.dense_layers);
-  }
+  if (plan.simulated == nullptr) return unsuited_ranks(s, plan);
   return {};
 }
 
@@ -141,6 +155,7 @@ std::string missing_mechanism(const settings& s, const planned_point& plan) {
 std::int32_t largest(const settings& s, const planned_point& plan) {
   planned_point other{.family = plan.family,
                       .simulated = plan.simulated,
+                      .ranks = plan.ranks,
                       .gpu_memory = plan.gpu_memory,
                       .host_memory = plan.host_memory,
                       .model = model_of(s)};
@@ -251,6 +266,7 @@ settings planned_point::effective(int cpu_threads) const {
   out.model.layers = model.layers - model.draft_layers;
   out.cpu_threads = cpu_threads;
   if (family != device_family::cpu) out.link.paced = false;
+  if (ranks > 1) out.cluster.ep = ranks;
   if (simulated != nullptr) {
     out.cluster = {.nodes = simulated->cluster.nodes,
                    .ep = simulated->cluster.expert_ranks,
@@ -276,6 +292,7 @@ planned_point plan_point(const workloads::point& point, const target& on) {
   const settings& s = point.requested;
   planned_point plan{.point = point,
                      .family = on.family(),
+                     .ranks = on.is_simulated() ? 1 : on.ranks(),
                      .gpu_memory = on.usable_gpu_memory(),
                      .host_memory = on.lockable_memory(),
                      .model = model_of(s),

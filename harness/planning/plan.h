@@ -23,6 +23,7 @@ struct planned_point {
 
   device_family family = device_family::cpu;
   std::shared_ptr<const simulation> simulated;  // of the family of that name; null for others
+  int ranks = 1;                                // that the run consists of; `batch` is that of each
   ess::byte_count gpu_memory{0};                // that may be used; 0: no limit
   ess::byte_count host_memory{0};               // that may be locked for a GPU; 0: no limit
   ess::model_dims model;
@@ -34,6 +35,8 @@ struct planned_point {
   std::int32_t batch_max = 0;            // the most that fits; 0: none, or no budget to fit in
   std::vector<ess::memory_item> memory;  // of `batch`
 
+  // Over which the model's routed experts are spread; 1 if it has none.
+  [[nodiscard]] int expert_ranks() const { return model.has_moe_layers() ? ranks : 1; }
   // Of the batch. A serve point has room for `batch` requests of the full length and more seats than that, as
   // many as fit, since shorter requests may share the room.
   [[nodiscard]] ess::memory_layout layout() const;

@@ -51,6 +51,9 @@ class target {
   // limit.
   [[nodiscard]] ess::byte_count lockable_memory() const;
   [[nodiscard]] const workloads::hardware_profile& profile() const { return *profile_; }
+  // Processes like this one that share the routed experts, each with a batch of its own.
+  [[nodiscard]] int ranks() const { return ranks_; }
+  void set_ranks(int ranks) { ranks_ = ranks; }
   // The profile's cluster where the settings name none. Null for the CPU device.
   [[nodiscard]] workloads::result<std::shared_ptr<const simulation>> simulation_of(
       const workloads::settings& s) const;
@@ -60,6 +63,7 @@ class target {
 
   std::string device_ = "cpu";
   device_family family_ = device_family::cpu;
+  int ranks_ = 1;
   std::shared_ptr<const ess::cuda_gpu> gpu_;
   std::shared_ptr<const workloads::hardware_profile> profile_;         // null: not simulated
   mutable std::map<std::string, ess::sim::stream_source> localities_;  // read so far

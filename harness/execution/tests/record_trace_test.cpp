@@ -41,7 +41,8 @@ TEST(record_trace, its_miss_curve_is_what_a_run_misses) {
   for (const int mtp : {1, 2, 4}) {
     const planned_point plan = tiny_point(mtp);
     ASSERT_EQ(plan.verdict, plan_verdict::ok) << plan.reason;
-    machine on;
+    const auto alone = ess::make_lone_communicator();
+    machine on(*alone);
     const ess::index_trace trace = record_trace(plan, on, steps);
     EXPECT_TRUE(ess::check_ids(trace).has_value());
     std::int64_t want = 0;

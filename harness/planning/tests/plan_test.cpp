@@ -55,14 +55,34 @@ TEST(plan_point, knows_every_system_that_a_workload_can_name) {
   }
 }
 
-TEST(plan_point, mechanisms_of_later_versions_are_refused_by_name) {
+TEST(plan_point, ranks_must_be_those_that_the_workload_is_for) {
   workloads::point p = point_of(workloads::system_kind::all_gpu);
-  p.requested.model.preset = "deepseek_v3_2";
-  p.requested.device_budget_beyond_weights_bytes = 100'000'000'000;
-  p.requested.cluster.ep = 32;
-  EXPECT_THAT(plan_point(p).reason, testing::HasSubstr("mixture of experts runs on one device"));
-  p.requested.model.layers = 1;
-  EXPECT_EQ(plan_point(p).verdict, plan_verdict::ok) << plan_point(p).reason;
+  p.requested.model.preset = "mini_moe";
+  p.requested.cluster.ep = 4;
+  EXPECT_EQ(plan_point(p).verdict, plan_verdict::unsupported);
+  EXPECT_THAT(plan_point(p).reason,
+              testing::HasSubstr("cluster.ep is 4 and this run has 1 rank; start it with mpirun -n 4"));
+  target on;
+  on.set_ranks(4);
+  const planned_point plan = plan_point(p, on);
+  EXPECT_EQ(plan.verdict, plan_verdict::ok) << plan.reason;
+  EXPECT_EQ(plan.effective(1).cluster.ep, 4);
+  p.requested.cluster.ep = 0;
+  EXPECT_EQ(plan_point(p, on).effective(1).cluster.ep, 4);
+  p.requested.kind = workloads::workload_kind::serve;
+  EXPECT_THAT(plan_point(p, on).reason, testing::HasSubstr("fixed batches only"));
+}
+
+TEST(plan_point, a_rank_holds_its_share_of_experts) {
+  workloads::point p = point_of(workloads::system_kind::all_gpu);
+  p.requested.model.preset = "mini_moe";
+  target two;
+  two.set_ranks(2);
+  const ess::model_dims model = plan_point(p).model;
+  const std::int64_t experts =
+      3 * std::int64_t{model.hidden} * model.moe.width * model.moe.experts * (model.layers - 1);
+  const auto weights = [](const planned_point& plan) { return plan.memory.front().bytes.value; };
+  EXPECT_EQ(weights(plan_point(p)) - weights(plan_point(p, two)), experts / 2 * 4);
 }
 
 TEST(planned_point, effective_settings_of_hisparse_are_those_of_its_design) {

@@ -101,7 +101,7 @@ void load_parts(connection& c, const attempts_by_number& places, load_detail det
   attempt_parts parts(c);
   for (const auto& [number, where] : places) {
     read_or_lose(lost, "parts of an attempt of point '" + into.points[where.point].point.label + "'",
-                 [&] { parts.read(number, detail, at(c, into, places, number)); });
+                 [&, attempt = number] { parts.read(attempt, detail, at(c, into, places, attempt)); });
   }
 }
 

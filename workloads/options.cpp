@@ -108,7 +108,7 @@ failure keep_systems(const std::vector<system_kind>& kept, document& in) {
   drop_unselected(in);
   if (!grid_is_empty || !in.extra_points.empty()) return std::nullopt;
   std::ranges::sort(had);
-  had.erase(std::ranges::unique(had).begin(), had.end());
+  had.erase(std::unique(had.begin(), had.end()), had.end());
   return spec_error{.path = "systems",
                     .what = fmt::format("no point of '{}' in this workload", to_string(kept[0])),
                     .hint = fmt::format("it has: {}", fmt::join(had, ", ")),

@@ -28,9 +28,10 @@ void warn_of_slow_gemm(const results::environment& env) {
 }
 
 // The command that goes on where this one stopped.
-std::string resume_hint(const run_arguments& arguments) {
-  const bool has_flag = arguments.resume;
-  return fmt::format("interrupted; resume with: {}{}", command_line(), has_flag ? "" : " --resume");
+std::string resume_hint(const run_arguments& arguments, const target& on) {
+  return fmt::format("interrupted; resume with: {}{}{}",
+                     on.ranks() > 1 ? fmt::format("mpirun -n {} ", on.ranks()) : "", command_line(),
+                     arguments.resume ? "" : " --resume");
 }
 
 std::string published_text(const workloads::workload& workload, const results::loaded_run& run) {
@@ -59,7 +60,7 @@ void tell_results(const run_arguments& arguments, const workloads::workload& wor
     tell(fmt::format("note: {} (not judged: --set changed the workload)", text));
   for (const std::string& text : outcome.unmet) tell(fmt::format("expectation not met: {}", text));
   tell(fmt::format("run {} in {}", outcome.run_id, arguments.database));
-  if (outcome.cancelled) tell(resume_hint(arguments));
+  if (outcome.cancelled) tell(resume_hint(arguments, on));
 }
 
 // The same for all shards, so that they are one run once they are put together.
@@ -134,6 +135,9 @@ exit_code run(const run_arguments& arguments) {
     return run_as_rank(arguments, workload, on, *ranks);
   } catch (const rank_mismatch& e) {
     refuse(exit_code::bad_data, e.what());  // all ranks have found it
+  } catch (const ess::rank_failure& e) {
+    tell(fmt::format("essbench: {}", e.what()));
+    return exit_code::interrupted;
   } catch (const std::exception& e) {
     ranks->give_up(e.what());
     throw;

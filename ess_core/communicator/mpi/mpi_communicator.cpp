@@ -51,16 +51,17 @@ struct peer {
   long process = 0;
 };
 
-// "has ended", "is stopped"; nothing for one that runs, or of which nothing is known.
-std::string state_of(const peer& p, const std::string& here) {
-  if (p.space != here) return {};
+enum class process_state : std::uint8_t { unknown, running, stopped, ended };
+
+process_state state_of(const peer& p, const std::string& here) {
+  if (p.space != here) return process_state::unknown;
   std::ifstream file(fmt::format("/proc/{}/stat", p.process));
   std::string text;
-  if (!std::getline(file, text)) return "has ended";
+  if (!std::getline(file, text)) return process_state::ended;
   const std::size_t name_end = text.rfind(')');
   const char state = name_end + 2 < text.size() ? text[name_end + 2] : '?';
-  if (state == 'Z' || state == 'X') return "has ended";
-  return state == 'T' || state == 't' ? "is stopped" : "";
+  if (state == 'Z' || state == 'X') return process_state::ended;
+  return state == 'T' || state == 't' ? process_state::stopped : process_state::running;
 }
 
 class mpi_communicator final : public communicator {
@@ -232,8 +233,9 @@ class mpi_communicator final : public communicator {
     std::ranges::sort(missing);
     missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
     for (const int other : missing) {
-      if (!peers_.empty() && state_of(peers_[static_cast<std::size_t>(other)], space_) == "has ended")
-        lose(describe(other));
+      if (!peers_.empty() &&
+          state_of(peers_[static_cast<std::size_t>(other)], space_) == process_state::ended)
+        lose(describe(other) + " has ended");
     }
     const auto seconds = std::chrono::duration<double>(waited).count();
     if (options_.interrupted && options_.interrupted())
@@ -250,8 +252,8 @@ class mpi_communicator final : public communicator {
   [[nodiscard]] std::string describe(int other) const {
     if (peers_.empty()) return fmt::format("rank {}", other);
     const peer& p = peers_[static_cast<std::size_t>(other)];
-    return fmt::format("rank {} (process {} on {}) {}", other, p.process,
-                       p.space.substr(0, p.space.find(' ')), state_of(p, space_));
+    return fmt::format("rank {} (process {} on {}{})", other, p.process, p.space.substr(0, p.space.find(' ')),
+                       state_of(p, space_) == process_state::stopped ? ", stopped" : "");
   }
 
   [[nodiscard]] std::string list(const std::vector<int>& ranks) const {

@@ -8,7 +8,6 @@
 #include <set>
 #include <stdexcept>
 
-#include "harness/command_line/tests/process.h"
 #include "results/store.h"
 
 namespace {
@@ -20,7 +19,10 @@ constexpr int most_kills = 3;
 constexpr int killed = 128 + SIGKILL;
 
 // What is a time, or made of times, though its unit does not say so.
-const std::set<std::string, std::less<>> timely = {"harness_overhead", "link_late_share", "link_proportion"};
+const std::set<std::string, std::less<>> timely = {"harness_overhead", "link_late_share", "link_proportion",
+                                                   "slowest_rank_share"};
+
+constexpr int patience_s = 3;  // of a rank with others
 
 void add_attempt(std::vector<std::string>& lines, const std::string& label,
                  const results::attempt_record& of) {
@@ -36,23 +38,8 @@ void add_attempt(std::vector<std::string>& lines, const std::string& label,
   for (const auto& [name, value] : of.accuracy)
     lines.push_back(fmt::format("{}: accuracy {} = {}", label, name, value));
   for (const auto& [name, values] : of.series)
-    lines.push_back(fmt::format("{}: {} = {}", label, name, fmt::join(values, " ")));
-}
-
-// Everything of a run that does not depend on when it was made.
-std::vector<std::string> lines_of(const results::loaded_run& run) {
-  std::vector<std::string> lines = {"workload " + run.workload.hash};
-  for (const results::loaded_point& point : run.points) {
-    const std::string& label = point.point.label;
-    lines.push_back(fmt::format("{}: {} on {}, clock {}, id {}", label, point.point.system,
-                                point.point.device, point.point.clock, point.point.identity));
-    lines.push_back(fmt::format("{}: asked for {}", label, point.point.requested.dump()));
-    lines.push_back(fmt::format("{}: ran with {}", label, point.point.effective.dump()));
-    lines.push_back(fmt::format("{}: {} attempts", label, point.attempts.size()));
-    for (const auto& attempt : point.attempts) add_attempt(lines, label, attempt);
-  }
-  std::ranges::sort(lines);
-  return lines;
+    if (name.find("_us") == std::string::npos)
+      lines.push_back(fmt::format("{}: {} = {}", label, name, fmt::join(values, " ")));
 }
 
 results::loaded_run only_run_in(const fs::path& database) {
@@ -90,40 +77,78 @@ void add_missing(const std::vector<std::string>& from, const std::vector<std::st
 
 }  // namespace
 
-kill_and_resume::kill_and_resume(fs::path folder, std::string device, unsigned seed)
-    : folder_(std::move(folder)), device_(std::move(device)), random_(seed) {
+kill_and_resume::kill_and_resume(fs::path folder, std::string device, unsigned seed, int ranks)
+    : folder_(std::move(folder)), device_(std::move(device)), ranks_(ranks), random_(seed) {
   const fs::path database = folder_ / "unbroken.db";
   const auto start = std::chrono::steady_clock::now();
-  const finished done = run_program(words(database, false));
+  const finished done = run(database, false);
   unbroken_time_ = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
   if (done.code != 0)
     throw std::runtime_error(fmt::format("the unbroken run ended with {}: {}", done.code, done.err));
-  const results::loaded_run run = only_run_in(database);
-  truth_ = lines_of(run);
-  points_ = run.points.size();
+  const results::loaded_run stored = only_run_in(database);
+  truth_ = lines_of(stored);
+  points_ = stored.points.size();
 }
 
-std::vector<std::string> kill_and_resume::words(const fs::path& database, bool resume) const {
-  std::vector<std::string> all = {"run",  ESSBENCH_KILLED_WORKLOAD, "--quiet", "--device", device_,
-                                  "--db", database.string()};
-  if (resume) all.emplace_back("--resume");
-  return all;
+// Everything of a run that does not depend on when it was made.
+std::vector<std::string> kill_and_resume::lines_of(const results::loaded_run& run) const {
+  std::vector<std::string> lines = {"workload " + run.workload.hash};
+  for (const results::loaded_point& point : run.points) {
+    const std::string& label = point.point.label;
+    lines.push_back(fmt::format("{}: {} on {}, clock {}, id {}", label, point.point.system,
+                                point.point.device, point.point.clock, point.point.identity));
+    lines.push_back(fmt::format("{}: asked for {}", label, point.point.requested.dump()));
+    lines.push_back(fmt::format("{}: ran with {}", label, point.point.effective.dump()));
+    if (ranks_ > 1) {
+      if (point.last() != nullptr) add_attempt(lines, label, *point.last());
+      continue;
+    }
+    lines.push_back(fmt::format("{}: {} attempts", label, point.attempts.size()));
+    for (const auto& attempt : point.attempts) add_attempt(lines, label, attempt);
+  }
+  std::ranges::sort(lines);
+  return lines;
+}
+
+finished kill_and_resume::run(const fs::path& database, bool resume, const disturbance& disturbed) const {
+  std::vector<std::string> words = {"run",  ESSBENCH_KILLED_WORKLOAD, "--quiet", "--device", device_,
+                                    "--db", database.string()};
+  if (resume) words.emplace_back("--resume");
+  if (ranks_ == 1) return run_program(words, {}, disturbed);
+  words.insert(words.end(),
+               {"--set", "model.preset=tiny_moe", "--rank-patience", std::to_string(patience_s)});
+  return run_ranks(ranks_, words, disturbed);
+}
+
+finished kill_and_resume::run_and_kill(const fs::path& database, bool resume, round_result& result) {
+  std::uniform_int_distribution<int> moment(1, static_cast<int>(unbroken_time_.count()));
+  disturbance kill{.after = milliseconds(moment(random_)), .signal = SIGKILL};
+  if (ranks_ > 1) {
+    kill.rank = std::uniform_int_distribution(0, ranks_ - 1)(random_);
+    if (std::uniform_int_distribution(0, 2)(random_) == 0) kill.signal = SIGSTOP;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  finished last = run(database, resume, kill);
+  const auto took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start);
+  if (last.code != 0) {
+    ++result.kills;
+    result.longest_end = std::max(result.longest_end, took - kill.after);
+  }
+  return last;
 }
 
 kill_and_resume::round_result kill_and_resume::round() {
   round_result result;
   const fs::path database = folder_ / "killed.db";
   for (const char* suffix : {"", "-wal", "-shm", "-claims"}) fs::remove(database.string() + suffix);
-  std::uniform_int_distribution<int> moment(1, static_cast<int>(unbroken_time_.count()));
   const int kills = std::uniform_int_distribution(1, most_kills)(random_);
   finished last{.code = killed};
-  for (int i = 0; i < kills && last.code == killed; ++i) {
-    last =
-        run_program(words(database, i > 0), {}, {.after = milliseconds(moment(random_)), .signal = SIGKILL});
-    result.kills += last.code == killed ? 1 : 0;
+  for (int i = 0; i < kills && last.code != 0; ++i) {
+    last = run_and_kill(database, i > 0, result);
     if (i == 0) result.points_before = attempts_in(database);
+    if (ranks_ == 1 && last.code != 0 && last.code != killed) break;
   }
-  if (last.code == killed) last = run_program(words(database, true));
+  if (last.code == killed || (ranks_ > 1 && last.code != 0)) last = run(database, true);
   if (last.code != 0) result.differences.push_back(fmt::format("ended with {}: {}", last.code, last.err));
   add_faults(database, result.differences);
   const auto lines = lines_of(only_run_in(database));

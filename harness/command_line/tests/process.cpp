@@ -28,9 +28,8 @@ void limit_files(std::uint64_t bytes) {
   if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(125);
 }
 
-[[noreturn]] void become(const std::vector<std::string>& arguments,
-                         const std::vector<std::string>& environment, const std::string& out,
-                         const std::string& err) {
+[[noreturn]] void become(const std::vector<std::string>& command, const std::vector<std::string>& environment,
+                         const std::string& out, const std::string& err) {
   for (const std::string& variable : environment) {
     const std::size_t equals = variable.find('=');
     setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
@@ -38,17 +37,26 @@ void limit_files(std::uint64_t bytes) {
   if (std::freopen(out.c_str(), "wb", stdout) == nullptr ||
       std::freopen(err.c_str(), "wb", stderr) == nullptr)
     _exit(126);
-  std::string program = ESSBENCH_PROGRAM;
-  std::vector<char*> words = {program.data()};
-  for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+  std::vector<char*> words;
+  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
-  execv(program.c_str(), words.data());
+  execvp(words.front(), words.data());
   _exit(127);
 }
 
-}  // namespace
+// The process that a disturbance is for; 0 if there is none any more.
+pid_t victim_of(pid_t child, int rank) {
+  if (rank < 0) return child;
+  std::istringstream children(
+      content("/proc/" + std::to_string(child) + "/task/" + std::to_string(child) + "/children"));
+  pid_t found = 0;
+  for (int i = 0; i <= rank; ++i) {
+    if (!(children >> found)) return 0;
+  }
+  return found;
+}
 
-finished run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
+finished run_command(const std::vector<std::string>& command, const std::vector<std::string>& environment,
                      const disturbance& disturbed) {
   std::string folder = (std::filesystem::temp_directory_path() / "essbench_process_XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("no temporary folder");
@@ -58,11 +66,11 @@ finished run_program(const std::vector<std::string>& arguments, const std::vecto
   const pid_t child = fork();
   if (child == 0) {
     limit_files(disturbed.most_file_bytes);
-    become(arguments, environment, out, err);
+    become(command, environment, out, err);
   }
   if (disturbed.after.count() > 0) {
     std::this_thread::sleep_for(disturbed.after);
-    kill(child, disturbed.signal);
+    if (const pid_t victim = victim_of(child, disturbed.rank); victim > 0) kill(victim, disturbed.signal);
   }
   int status = 0;
   waitpid(child, &status, 0);
@@ -71,4 +79,37 @@ finished run_program(const std::vector<std::string>& arguments, const std::vecto
                   .err = content(err)};
   std::filesystem::remove_all(folder);
   return result;
+}
+
+const std::vector<std::string> launcher_environment = {
+    "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "OMPI_MCA_rmaps_base_oversubscribe=1"};
+
+}  // namespace
+
+finished run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
+                     const disturbance& disturbed) {
+  std::vector<std::string> command = {ESSBENCH_PROGRAM};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run_command(command, environment, disturbed);
+}
+
+bool has_ranks() {
+  const auto library = std::filesystem::path(ESSBENCH_PROGRAM).parent_path() / "libessbench_mpi.so";
+  return std::filesystem::exists(library) && run_command({"mpirun", "--version"}, {}, {}).code == 0;
+}
+
+finished run_ranks(int ranks, const std::vector<std::string>& arguments, const disturbance& disturbed) {
+  std::vector<std::string> command = {"mpirun", "-n", std::to_string(ranks), ESSBENCH_PROGRAM};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run_command(command, launcher_environment, disturbed);
+}
+
+finished run_unlike_ranks(const std::vector<std::vector<std::string>>& arguments) {
+  std::vector<std::string> command = {"mpirun"};
+  for (const auto& of_rank : arguments) {
+    if (command.size() > 1) command.emplace_back(":");
+    command.insert(command.end(), {"-n", "1", ESSBENCH_PROGRAM});
+    command.insert(command.end(), of_rank.begin(), of_rank.end());
+  }
+  return run_command(command, launcher_environment, {});
 }

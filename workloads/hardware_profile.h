@@ -10,7 +10,8 @@
 //
 // All figures are required. Tables may be missing: their times are then computed from the figures. A row is
 // [x, y, us], or [y, us] in a table over one size (ess::sim::table_fields()). Rows of an extension are added
-// to the table's; its level and source become a part of the table's source.
+// to the table's; its level and source become a part of the table's source. "operations", tables by kind of
+// operation, are what `essbench calibrate --ranks` has measured of one machine.
 #pragma once
 
 #include <filesystem>

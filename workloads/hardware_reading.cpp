@@ -16,8 +16,8 @@ namespace {
 using ess::sim::evidence;
 using ess::sim::hardware;
 
-constexpr std::array<std::string_view, 5> profile_keys = {"name", "description", "cluster", "figures",
-                                                          "tables"};
+constexpr std::array<std::string_view, 6> profile_keys = {"name",    "description", "cluster",
+                                                          "figures", "tables",      "operations"};
 constexpr std::array<std::string_view, 4> required_keys = {"name", "description", "cluster", "figures"};
 constexpr std::array<std::string_view, 2> cluster_keys = {"nodes", "ep"};
 constexpr std::array<std::string_view, 3> figure_keys = {"value", "level", "source"};
@@ -71,7 +71,11 @@ class hardware_reader : public value_reader {
     if (auto wrong = read_figures(*root.find("figures"), into)) return wrong;
     if (auto wrong = read_cluster(*root.find("cluster"), into)) return wrong;
     const json_node* tables = root.find("tables");
-    return tables == nullptr ? std::nullopt : read_tables(*tables, into);
+    if (tables != nullptr) {
+      if (auto wrong = read_tables(*tables, into)) return wrong;
+    }
+    const json_node* operations = root.find("operations");
+    return operations == nullptr ? std::nullopt : read_operations(*operations, into);
   }
 
  private:
@@ -124,14 +128,33 @@ class hardware_reader : public value_reader {
     for (const ess::sim::table_field& field : ess::sim::table_fields()) {
       const json_node* table = node.find(field.name);
       if (table == nullptr) continue;
-      if (auto wrong = read_table(*table, field, into.*field.member)) return wrong;
+      if (auto wrong = read_table(*table, fmt::format("tables.{}", field.name), field, into.*field.member))
+        return wrong;
     }
     return std::nullopt;
   }
 
-  [[nodiscard]] failure read_table(const json_node& node, const ess::sim::table_field& of,
-                                   ess::sim::cost_table& into) const {
-    const std::string path = fmt::format("tables.{}", of.name);
+  [[nodiscard]] failure read_operations(const json_node& node, hardware& into) const {
+    if (auto wrong = must_be_object(node, "operations")) return wrong;
+    std::vector<std::string_view> known;
+    for (int kind = 0; kind < ess::op_kind_count; ++kind)
+      known.push_back(to_string(static_cast<ess::op_kind>(kind)));
+    if (auto wrong = check_keys(node, "operations", known, {})) return wrong;
+    for (std::size_t kind = 0; kind < known.size(); ++kind) {
+      const json_node* table = node.find(known[kind]);
+      if (table == nullptr) continue;
+      const bool attends = static_cast<ess::op_kind>(kind) == ess::op_kind::attend;
+      const ess::sim::table_field field{known[kind], nullptr, "query tokens",
+                                        attends ? "rows of each" : "context"};
+      if (auto wrong =
+              read_table(*table, fmt::format("operations.{}", known[kind]), field, into.operations[kind]))
+        return wrong;
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] failure read_table(const json_node& node, const std::string& path,
+                                   const ess::sim::table_field& of, ess::sim::cost_table& into) const {
     evidence level{};
     std::string source;
     std::vector<table_row> rows;

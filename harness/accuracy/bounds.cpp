@@ -54,8 +54,10 @@ constexpr std::array<figure_bound, 36> bounds = {{
      "of the largest value added: sums over kv_lora and heads x v; half a step of the hidden state itself, "
      "which is up to a hundred times larger"},
     {"feed_forward.hidden", 2e-5, "of the largest value added: sums over hidden and the width"},
-    {"route.score", 2e-6,
-     "a quarter, the sigmoid's steepest slope, of the error of a logit: a norm and a sum over hidden"},
+    {"route.score", 3e-6,
+     "a quarter, the sigmoid's steepest slope, of the error of a logit: of an input in two bf16 terms each "
+     "value is off by up to 2^-18 of itself, so a logit of unit variance by 2.2e-6 (root mean square), and "
+     "this is five times a quarter of that"},
     {"route.differing_experts", 0, "exact on the device's own scores: their sums with biases in double are"},
     {"route.weight", 1e-6, "a quotient by a sum of top_k scores, in f32 at worst"},
     {"dispatch.wrong_rows", 0, "integers"},

@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "ess_core/model/presets.h"
 #include "harness/calibration/calibration.h"
+#include "harness/calibration/rank_calibration.h"
 #include "harness/command_line/command.h"
 #include "harness/execution/run.h"
 #include "results/export.h"
@@ -12,14 +14,33 @@
 namespace harness {
 namespace {
 
+std::vector<std::string> preset_names() {
+  const auto names = ess::model_preset_names();
+  return {names.begin(), names.end()};
+}
+
 struct calibrate_arguments {
   std::string device = "cpu";
   std::string database = default_database;
   int samples = 20;
   bool json = false;
+  bool ranks = false;
+  std::string profile = "ranks.json";
+  std::string model = "mini_moe";
 };
 
+exit_code calibrate_all_ranks(const calibrate_arguments& arguments) {
+  const auto ranks = ess::join_ranks({});
+  const workloads::hardware_profile profile = calibrate_ranks(*ranks, {.model = arguments.model});
+  if (ranks->rank() != 0) return exit_code::ok;
+  write_file("--profile", arguments.profile, profile_text(profile.hardware));
+  tell(fmt::format("{} rank{}; simulate them with --device sim:{}", ranks->ranks(),
+                   ranks->ranks() == 1 ? "" : "s", arguments.profile));
+  return exit_code::ok;
+}
+
 exit_code calibrate(const calibrate_arguments& arguments) {
+  if (arguments.ranks) return calibrate_all_ranks(arguments);
   const target on = load_target(arguments.device);
   if (on.is_simulated()) refuse(exit_code::usage, "--device: a simulated device has nothing to measure");
   results::store store = results::store::open(arguments.database);
@@ -53,6 +74,16 @@ void add_calibrate(CLI::App& app, action& chosen) {
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "As JSON");
+  CLI::Option* ranks = command->add_flag("--ranks", arguments->ranks,
+                                         "Instead: what operations take on the ranks of this machine, as a "
+                                         "profile for the simulator; start it with mpirun");
+  command->add_option("--profile", arguments->profile, "Profile to write")
+      ->needs(ranks)
+      ->capture_default_str();
+  command->add_option("--model", arguments->model, "Model preset to measure")
+      ->needs(ranks)
+      ->check(CLI::IsMember(preset_names()))
+      ->capture_default_str();
   command->callback([&chosen, arguments] { chosen = [arguments] { return calibrate(*arguments); }; });
 }
 

@@ -54,8 +54,8 @@ std::unique_ptr<ess::device> machine::make_simulated(const planned_point& plan) 
   return ess::make_sim_device(std::move(options));
 }
 
-std::unique_ptr<ess::device> machine::make_cuda(const planned_point& plan,
-                                                const ess::memory_budgets& budgets) const {
+std::unique_ptr<ess::device> machine::make_cuda(const planned_point& plan, const ess::memory_budgets& budgets,
+                                                ess::communicator* ranks) const {
   const workloads::settings& s = plan.point.requested;
   // Served batches change their size all the time: a graph for each would cost more than it saves.
   ess::cuda_device_options options{
@@ -63,7 +63,8 @@ std::unique_ptr<ess::device> machine::make_cuda(const planned_point& plan,
       .host_budget = budgets.host,
       .graphs = s.kind == workloads::workload_kind::fixed,
       .profiled_runs = std::min(s.measure.warmup_steps, std::max(1, s.measure.warmup_steps - 1)),
-      .batched_copies = s.link.batched_calls};
+      .batched_copies = s.link.batched_calls,
+      .ranks = ranks};
 #ifdef ESSBENCH_CUDA
   if (plan.family == device_family::cuda) {
     options.weights = cuda_weights_;
@@ -76,7 +77,8 @@ std::unique_ptr<ess::device> machine::make_cuda(const planned_point& plan,
 
 std::unique_ptr<ess::device> machine::make_device(const planned_point& plan) const {
   if (plan.simulated != nullptr) return make_simulated(plan);
-  if (is_cuda(plan.family)) return make_cuda(plan, plan.budgets);
+  ess::communicator* const ranks = plan.expert_ranks() > 1 ? &ranks_ : nullptr;
+  if (is_cuda(plan.family)) return make_cuda(plan, plan.budgets, ranks);
   const auto& link = plan.point.requested.link;
   const int compute_threads = threads(plan.point.requested);
   return ess::make_cpu_device({.device_budget = plan.budgets.device,
@@ -88,11 +90,11 @@ std::unique_ptr<ess::device> machine::make_device(const planned_point& plan) con
                                .compute_threads = compute_threads,
                                .first_core = cores_.index * compute_threads,
                                .weights = weights_,
-                               .ranks = plan.expert_ranks() > 1 ? &ranks_ : nullptr});
+                               .ranks = ranks});
 }
 
 std::unique_ptr<ess::device> machine::make_reference_device(const planned_point& plan) const {
-  if (is_cuda(plan.family)) return make_cuda(plan, {});
+  if (is_cuda(plan.family)) return make_cuda(plan, {}, nullptr);
   const int compute_threads = threads(plan.point.requested);
   return ess::make_cpu_device({.compute_threads = compute_threads,
                                .first_core = cores_.index * compute_threads,

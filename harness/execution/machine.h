@@ -43,7 +43,8 @@ class machine {
  private:
   [[nodiscard]] std::unique_ptr<ess::device> make_simulated(const planned_point& plan) const;
   [[nodiscard]] std::unique_ptr<ess::device> make_cuda(const planned_point& plan,
-                                                       const ess::memory_budgets& budgets) const;
+                                                       const ess::memory_budgets& budgets,
+                                                       ess::communicator* ranks) const;
 
   ess::communicator& ranks_;
   core_share cores_;

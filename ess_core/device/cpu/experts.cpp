@@ -50,14 +50,15 @@ work_list work_of(const context& c, batch_slice slice) {
   const own_rows own = own_rows_of(c, slice);
   const bool alone = c.ranks == nullptr;
   work_list out{.segments = {},
-                .routed_first = alone ? own.first : first_arrived_row(c, slice),
+                .routed_first = alone ? own.first : pieces_of(c, slice).first_arrived_row(),
                 .shared_first = own.first + own.routed,
                 .shared = own.shared};
   if (alone) {
     for (std::int32_t e = 0; e < c.model().moe.experts; ++e) out.add(e, own.starts[e + 1] - own.starts[e]);
   } else {
+    const expert_pieces pieces = pieces_of(c, slice);
     for (int from = 0; from < c.layout.ranks; ++from) {
-      const std::span<const std::int32_t> counts = arrived_counts_of(c, slice, from);
+      const auto counts = pieces.arrived_from(from);
       for (int e = 0; e < c.experts_here.count(); ++e)
         out.add(c.experts_here.first + e, counts[static_cast<std::size_t>(e)]);
     }
@@ -108,12 +109,6 @@ void for_each_lane_of(context& c, const operation& op, const Work& work) {
   for (std::int64_t lane = lanes.first; lane < lanes.first + lanes.count; ++lane) work(lane);
 }
 
-void count(context& c, const own_rows& own) {
-  std::vector<std::int64_t>& by_expert = c.traffic.rows_by_expert;
-  by_expert.resize(static_cast<std::size_t>(c.model().moe.experts));
-  for (std::size_t e = 0; e < by_expert.size(); ++e) by_expert[e] += own.starts[e + 1] - own.starts[e];
-}
-
 }  // namespace
 
 void route(context& c, const operation& op) {
@@ -154,8 +149,8 @@ void dispatch(context& c, const operation& op) {
     rms_norm(c.at<float>(buffer_id::hidden, lane * m.hidden), m.hidden, input(rows[0]));
     for (int i = 1; i < copies; ++i) std::copy_n(input(rows[0]), m.hidden, input(rows[i]));
   });
-  count(c, own);
-  if (op.stream == stream_id::network) send_to_experts(c, op.slice, own.starts);
+  pieces_of(c, op.slice).count_own_rows(c.traffic.rows_by_expert);
+  if (op.stream == stream_id::network) send_to_experts(c, op.slice);
 }
 
 void experts(context& c, const operation& op) {
@@ -186,7 +181,7 @@ void experts(context& c, const operation& op) {
 void combine(context& c, const operation& op) {
   const model_dims& m = c.model();
   const bool journey = op.stream == stream_id::network;
-  if (journey) bring_back(c, op.slice, own_rows_of(c, op.slice).starts);
+  if (journey) bring_back(c, op.slice);
   const lane_range lanes = lanes_of(c, op.slice);
   const std::int64_t hidden = m.hidden;
   for_each_lane_of(c, op, [&](std::int64_t lane) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ess_core/cache/pool_memory.h"
+#include "ess_core/device/cuda/exchange.h"
 #include "ess_core/device/cuda/kernels/flash_gather.h"
 #include "ess_core/device/cuda/kernels/index_codec.h"
 #include "ess_core/device/cuda/runtime.h"
@@ -17,8 +18,8 @@ namespace ess::ESS_CUDA {
 
 inline constexpr std::size_t buffer_count = static_cast<std::size_t>(buffer_id::expert_output) + 1;
 
-// Of a kernel that moves rows over the link: enough to have the bytes on their way that fill it, and few enough to
-// leave the GPU to the kernels beside it (docs/kernels.md).
+// Of a kernel that moves rows over the link: enough to have the bytes on their way that fill it, and few
+// enough to leave the GPU to the kernels beside it (docs/kernels.md).
 [[nodiscard]] constexpr std::int32_t gather_blocks(int multiprocessors) {
   return std::max(1, std::min(16, multiprocessors / 4));
 }
@@ -38,6 +39,16 @@ struct context {
   std::vector<std::int64_t> first_pool_byte;  // [layers]
   std::vector<seat_state> seats;              // on the host, as written last
   pinned_memory read_back;                    // the lists of misses, on the host
+  // Experts.
+  communicator* ranks = nullptr;  // null: all are here
+  expert_range experts_here;
+  std::unique_ptr<rank_exchange> exchange;
+  device_memory network_scratch;             // of the network stream: [lanes][hidden] f32
+  std::vector<std::int32_t> starts;          // [seats][experts + 2], on the host: see expert_starts
+  std::vector<std::int32_t> arrived_counts;  // [seats][ranks][experts here], on the host
+  pinned_memory arrived_starts_host;         // [seats][ranks][experts here + 1]: first rows, then the end
+  device_memory arrived_starts;              // the same
+  expert_traffic traffic;                    // of the running step
 
   [[nodiscard]] const model_dims& model() const { return layout.model; }
   [[nodiscard]] std::int32_t queries() const { return layout.shape.query_tokens; }

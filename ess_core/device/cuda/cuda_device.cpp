@@ -136,6 +136,7 @@ class gpu_device final : public device {
         runner_(options.graphs, options.profiled_runs) {
     weights_ = std::static_pointer_cast<weights_cache>(options.weights);
     if (!weights_) weights_ = std::make_shared<weights_cache>();
+    if (options_.ranks != nullptr && options_.ranks->ranks() == 1) options_.ranks = nullptr;
   }
 
   ~gpu_device() override {
@@ -165,6 +166,8 @@ class gpu_device final : public device {
       throw unsupported(
           fmt::format("the {} device has no pools of policy {}", name(), to_string(layout.pool)));
     }
+    if (layout.ranks != (options_.ranks != nullptr ? options_.ranks->ranks() : 1))
+      throw std::invalid_argument("the layout is for another number of ranks");
     charge(layout, options_.device_budget, options_.host_budget);
     runner_.forget_programs();
     context_ = {};
@@ -176,7 +179,13 @@ class gpu_device final : public device {
     for (std::int32_t layer = 0; layer < layout.model.layers; ++layer)
       context_.first_pool_byte.push_back(pool_offset(layout, layer));
     context_.seats.resize(static_cast<std::size_t>(layout.shape.seats));
-    context_.weights = weights_->get(layout.model, seed);
+    const moe_dims& moe = layout.model.moe;
+    context_.ranks = options_.ranks;
+    context_.experts_here = options_.ranks != nullptr
+                                ? experts_of(moe, options_.ranks->rank(), options_.ranks->ranks())
+                                : experts_of(moe, 0, 1);
+    context_.weights = weights_->get(layout.model, seed, context_.experts_here);
+    if (context_.ranks != nullptr) allocate_journey();
     allocate_buffers();
     allocate_scratch();
     make_rotations(context_);
@@ -226,7 +235,12 @@ class gpu_device final : public device {
 
   step_timing run(const step_program& program, const probe& after) override {
     for (const operation& op : program.operations) refuse(op);
-    return after ? runner_.run(context_, program, after) : runner_.run(context_, program);
+    context_.traffic = {};
+    if (goes_over_network(program))
+      context_.ranks->barrier();  // what ranks did between steps is no part of it
+    step_timing out = after ? runner_.run(context_, program, after) : runner_.run(context_, program);
+    out.experts = context_.traffic;
+    return out;
   }
 
  private:
@@ -247,8 +261,13 @@ class gpu_device final : public device {
     const char* kind = to_string(op.kind).data();
     if (launcher_of(op.kind) == nullptr)
       throw unsupported(fmt::format("the {} device has no {} operation", name(), kind));
-    if (op.stream == stream_id::network)
-      throw unsupported(fmt::format("the {} device has no network for {}", name(), kind));
+    const bool journey = op.kind == op_kind::dispatch || op.kind == op_kind::combine;
+    if ((op.stream == stream_id::network) != (journey && options_.ranks != nullptr)) {
+      throw unsupported(fmt::format("{} on the {} stream: this {} device {}", kind, to_string(op.stream),
+                                    name(),
+                                    options_.ranks != nullptr ? "shares its experts with other ranks"
+                                                              : "has all experts and no network"));
+    }
     if (!has_weights_for(context_.model(), op))
       throw unsupported(fmt::format("layer {} has no weights for {}", op.layer, kind));
   }
@@ -264,6 +283,21 @@ class gpu_device final : public device {
     context_.host_latents = allocated<pinned_memory>(memory_tier::host, "latents",
                                                      buffer_bytes(l, buffer_id::host_latents).value);
     context_.read_back = pinned_memory(static_cast<std::size_t>(buffer_bytes(l, buffer_id::misses).value));
+  }
+
+  // What experts elsewhere need beside the buffers. Collective.
+  void allocate_journey() {
+    const memory_layout& l = context_.layout;
+    const auto seats = static_cast<std::size_t>(l.shape.seats);
+    const auto lists = seats * static_cast<std::size_t>(l.ranks);
+    const auto held = static_cast<std::size_t>(context_.experts_here.count());
+    context_.starts.resize(seats * static_cast<std::size_t>(l.model.moe.experts + 2));
+    context_.arrived_counts.resize(lists * held);
+    context_.arrived_starts_host = pinned_memory(lists * (held + 1) * sizeof(std::int32_t));
+    context_.arrived_starts = device_memory(context_.arrived_starts_host.size());
+    context_.network_scratch = allocated<device_memory>(memory_tier::device, "scratch of the network",
+                                                        l.lanes() * l.model.hidden * 4);
+    context_.exchange = make_exchange(*context_.ranks);
   }
 
   void allocate_scratch() {

@@ -13,6 +13,8 @@
 
 namespace ess {
 
+class communicator;
+
 struct cuda_device_options {
   int ordinal = 0;
   byte_count device_budget{0};  // 0: no limit
@@ -23,6 +25,8 @@ struct cuda_device_options {
   int profiled_runs = 2;
   bool batched_copies = false;    // fetch_by_call: all copies of a layer in one call of the runtime (CUDA 13)
   std::shared_ptr<void> weights;  // of make_cuda_weights_cache; null: not shared
+  // As of the CPU device. Their rows go from GPU to GPU (NCCL); programs with an exchange are no graphs.
+  communicator* ranks = nullptr;
 };
 
 // Each in a namespace of its own, with the same functions.

@@ -1,4 +1,5 @@
 // A mixture of experts: the router, lanes to their experts, the experts' feed-forwards, and back.
+#include "ess_core/device/cuda/expert_journey.h"
 #include "ess_core/device/cuda/kernels/choose_experts.h"
 #include "ess_core/device/cuda/kernels/norms.h"
 #include "ess_core/device/cuda/products.h"
@@ -67,7 +68,9 @@ void dispatch(context& c, const operation& op, const stream& on) {
                                                       .starts = rows_of(c, op.slice).starts,
                                                       .rows = c.at<std::int32_t>(buffer_id::expert_rows)},
                                                      on.get()));
-  const rows_in x = normed_hidden(c, range_of(c, op.slice), on);
+  const bool journey = op.stream == stream_id::network;
+  const rows_in x = journey ? normed_for_journey(c, range_of(c, op.slice), on)
+                            : normed_hidden(c, range_of(c, op.slice), on);
   check("launch of scatter_to_experts",
         scatter_to_experts({.lanes = c.lanes_of(op.slice),
                             .copies = m.experts_per_token(),
@@ -77,6 +80,7 @@ void dispatch(context& c, const operation& op, const stream& on) {
                             .rows = c.at<std::int32_t>(buffer_id::expert_rows),
                             .expert_input = c.at<float>(buffer_id::expert_input)},
                            on.get()));
+  if (journey) send_to_experts(c, op.slice, on);
 }
 
 // Inner vectors, gate first, lie in the wide scratch by row: routed ones, then those of the shared expert.
@@ -87,17 +91,25 @@ void run_experts(context& c, const operation& op, const stream& on) {
   const std::int64_t hidden = m.hidden;
   const std::int64_t pitch = 2 * std::int64_t{m.moe.width};
   const int lanes = range_of(c, op.slice).count;
+  const routed_work routed = c.ranks == nullptr
+                                 ? routed_work{.first = g.first, .rows = g.routed, .starts = {g.starts}}
+                                 : arrived_work(c, op.slice);
   // Rows are counted from the first of all slices; the scratch begins with the slice's.
-  float* inner = c.wide_scratch() - g.first * pitch;
-  product_by_expert(c, w.experts.gate_up, lanes, g.starts, {c.at<float>(buffer_id::expert_input), hidden},
-                    {inner, pitch}, on);
-  activate(c.wide_scratch(), g.routed, m.moe.width, on);
-  product_by_expert(c, w.experts.down, lanes, g.starts, {inner, pitch},
-                    {c.at<float>(buffer_id::expert_output), hidden}, on);
+  float* inner = c.wide_scratch() - routed.first * pitch;
+  for (const std::int32_t* starts : routed.starts) {
+    product_by_expert(c, w.experts.gate_up, lanes, starts, {c.at<float>(buffer_id::expert_input), hidden},
+                      {inner, pitch}, on);
+  }
+  activate(c.wide_scratch(), routed.rows, m.moe.width, on);
+  for (const std::int32_t* starts : routed.starts) {
+    product_by_expert(c, w.experts.down, lanes, starts, {inner, pitch},
+                      {c.at<float>(buffer_id::expert_output), hidden}, on);
+  }
+  c.traffic.rows_here += routed.rows;
   if (g.shared == 0) return;
   const std::int64_t row = (g.first + g.routed) * hidden;
   const std::int64_t shared_pitch = 2 * std::int64_t{m.shared_width()};
-  float* shared_inner = c.wide_scratch() + g.routed * pitch;
+  float* shared_inner = c.wide_scratch() + routed.rows * pitch;
   product(c, w.shared.gate_up, g.shared, {c.at<float>(buffer_id::expert_input, row), hidden},
           {shared_inner, shared_pitch}, on);
   activate(shared_inner, g.shared, m.shared_width(), on);
@@ -107,6 +119,7 @@ void run_experts(context& c, const operation& op, const stream& on) {
 
 void combine(context& c, const operation& op, const stream& on) {
   const model_dims& m = c.model();
+  if (op.stream == stream_id::network) bring_back(c, op.slice, on);
   check("launch of combine_experts", combine_experts({.lanes = c.lanes_of(op.slice),
                                                       .top_k = m.moe.top_k,
                                                       .shared = m.moe.shared_experts > 0,

@@ -98,7 +98,8 @@ __device__ inline void copy_wait() {
 #endif
 
 // d = a b; what was in d does not count.
-__device__ inline void mma_bf16_first(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void mma_bf16_first(float (&d)[4], const std::uint32_t (&a)[4],
+                                      const std::uint32_t (&b)[2]) {
 #ifdef ESSBENCH_CUDA_EMULATED
   for (float& x : d) x = 0;
   mma_bf16(d, a, b);
@@ -168,7 +169,9 @@ __device__ inline bf16_pairs split_pair(float first, float second) {
 // Products of bf16 pairs, rounded to nearest; subnormals count.
 __device__ inline std::uint32_t multiply_bf16_pairs(std::uint32_t a, std::uint32_t b) {
 #ifdef ESSBENCH_CUDA_EMULATED
-  const auto half = [](std::uint32_t pair, int i) { return bf16_to_float(static_cast<std::uint16_t>(pair >> 16 * i)); };
+  const auto half = [](std::uint32_t pair, int i) {
+    return bf16_to_float(static_cast<std::uint16_t>(pair >> 16 * i));
+  };
   return pack_bf16(half(a, 0) * half(b, 0), half(a, 1) * half(b, 1));
 #else
   std::uint32_t product;
@@ -180,8 +183,8 @@ __device__ inline std::uint32_t multiply_bf16_pairs(std::uint32_t a, std::uint32
 struct bf16_of_codes {
   std::uint32_t even, odd;
 };
-// Exact; NaN codes become +-480. `factor` holds 2^120 twice, which moves e4m3's exponents to bf16's, or 2^120 times a
-// scale.
+// Exact; NaN codes become +-480. `factor` holds 2^120 twice, which moves e4m3's exponents to bf16's, or 2^120
+// times a scale.
 inline constexpr std::uint32_t e4m3_factor = 0x7b807b80u;
 __device__ inline bf16_of_codes e4m3_to_bf16(std::uint32_t codes, std::uint32_t factor = e4m3_factor) {
   constexpr std::uint32_t sign = 0x80008000u, magnitude = 0x07f007f0u;
@@ -191,7 +194,8 @@ __device__ inline bf16_of_codes e4m3_to_bf16(std::uint32_t codes, std::uint32_t 
 __device__ inline bool has_e4m3_nan(const uint4& codes) {
   constexpr std::uint32_t magnitude = 0x7f7f7f7fu, one = 0x01010101u;
   return ((((codes.x & magnitude) + one) | ((codes.y & magnitude) + one) | ((codes.z & magnitude) + one) |
-           ((codes.w & magnitude) + one)) & 0x80808080u) != 0;
+           ((codes.w & magnitude) + one)) &
+          0x80808080u) != 0;
 }
 
 }  // namespace ess::ESS_CUDA

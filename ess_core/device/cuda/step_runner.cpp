@@ -1,20 +1,26 @@
 #include "ess_core/device/cuda/step_runner.h"
 
 #include <algorithm>
+#include <span>
 
 #include "ess_core/nvtx/nvtx.h"
 
 namespace ess::ESS_CUDA {
 
+bool goes_over_network(const step_program& program) {
+  return std::ranges::any_of(program.operations,
+                             [](const operation& op) { return op.stream == stream_id::network; });
+}
+
 bool is_capturable(const step_program& program) {
-  return std::ranges::none_of(program.operations, [](const operation& op) {
+  return !goes_over_network(program) && std::ranges::none_of(program.operations, [](const operation& op) {
     return op.kind == op_kind::read_back || op.kind == op_kind::fetch_by_call ||
            op.kind == op_kind::stream_layer || op.kind == op_kind::store_landed;
   });
 }
 
 step_runner::step_runner(bool graphs, int profiled_runs)
-    : graphs_(graphs), profiled_runs_(profiled_runs), streams_(2) {}
+    : graphs_(graphs), profiled_runs_(profiled_runs), streams_(stream_count) {}
 
 void step_runner::make_events(std::size_t operations) {
   timed_.resize(std::max(timed_.size(), operations));
@@ -24,12 +30,12 @@ void step_runner::make_events(std::size_t operations) {
 // Streams begin together and end together, whatever the program has on them.
 void step_runner::enqueue(context& c, const step_program& program, bool timed) {
   const stream& compute = streams_[0];
-  const stream& copy = streams_[1];
+  const std::span<const stream> others = std::span(streams_).subspan(1, goes_over_network(program) ? 2 : 1);
   const auto wait = [](const stream& who, const event& what) {
     check("cudaStreamWaitEvent", cudaStreamWaitEvent(who.get(), what.get(), 0));
   };
   join_.record(compute);
-  wait(copy, join_);
+  for (const stream& other : others) wait(other, join_);
   for (std::size_t i = 0; i < program.operations.size(); ++i) {
     const operation& op = program.operations[i];
     const stream& on = stream_of(op);
@@ -44,8 +50,10 @@ void step_runner::enqueue(context& c, const step_program& program, bool timed) {
     }
     (timed ? timed_[i].end : done_[i]).record(on);
   }
-  join_.record(copy);
-  wait(compute, join_);
+  for (const stream& other : others) {
+    join_.record(other);
+    wait(compute, join_);
+  }
 }
 
 std::vector<op_timing> step_runner::times_of(const step_program& program) const {

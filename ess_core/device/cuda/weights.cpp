@@ -48,8 +48,8 @@ packed_weights pack(const std::vector<float>& matrices, int count, matrix_shape 
 
 class layer_maker {
  public:
-  layer_maker(const model_dims& model, std::uint64_t seed, std::int32_t layer)
-      : model_(model), seed_(seed), layer_(layer) {}
+  layer_maker(const model_dims& model, std::uint64_t seed, std::int32_t layer, expert_range held)
+      : model_(model), seed_(seed), layer_(layer), held_(held) {}
 
   [[nodiscard]] layer_weights make() const {
     return {.q_a = of(weight_kind::q_a),
@@ -63,7 +63,7 @@ class layer_maker {
                          {model_.kv_lora, model_.nope}, model_.weights),
             .v_up = pack(values(weight_kind::v_up), model_.heads, {model_.v, model_.kv_lora}, model_.weights),
             .dense = {of(weight_kind::gate_up), of(weight_kind::down)},
-            .experts = {of(weight_kind::expert_gate_up), of(weight_kind::expert_down)},
+            .experts = {of_held(weight_kind::expert_gate_up), of_held(weight_kind::expert_down)},
             .shared = {of(weight_kind::shared_gate_up), of(weight_kind::shared_down)},
             .router = of(weight_kind::router),
             .draft_in = of(weight_kind::draft_in),
@@ -72,16 +72,23 @@ class layer_maker {
   }
 
  private:
-  // All matrices of a kind, one after the other.
-  [[nodiscard]] std::vector<float> values(weight_kind kind) const {
-    const int count = matrices_of(model_, layer_, kind);
+  // So many matrices of a kind, one after the other.
+  [[nodiscard]] std::vector<float> values(weight_kind kind, int first, int count) const {
     const auto size = static_cast<std::size_t>(shape_of(model_, kind).size());
     std::vector<float> out(size * static_cast<std::size_t>(count));
     for_each_parallel(static_cast<std::size_t>(count), 0, [&](std::size_t i) {
       fill_weights(model_, seed_, layer_, kind, std::span(out).subspan(i * size, size),
-                   static_cast<std::int32_t>(i));
+                   first + static_cast<std::int32_t>(i));
     });
     return out;
+  }
+  [[nodiscard]] std::vector<float> values(weight_kind kind) const {
+    return values(kind, 0, matrices_of(model_, layer_, kind));
+  }
+  [[nodiscard]] packed_weights of_held(weight_kind kind) const {
+    if (matrices_of(model_, layer_, kind) == 0) return {};
+    return pack(values(kind, held_.first, held_.count()), held_.count(), shape_of(model_, kind),
+                model_.weights);
   }
   [[nodiscard]] packed_weights of(weight_kind kind) const {
     const int count = matrices_of(model_, layer_, kind);
@@ -91,6 +98,7 @@ class layer_maker {
   const model_dims& model_;
   std::uint64_t seed_;
   std::int32_t layer_;
+  expert_range held_;
 };
 
 device_memory copy_of(const device_memory& from) {
@@ -135,17 +143,20 @@ layer_weights copy_of(const layer_weights& w) {
 
 }  // namespace
 
-std::shared_ptr<const model_weights> weights_cache::get(const model_dims& model, std::uint64_t seed) {
-  if (last_ && last_->model == model && last_->seed == seed) return last_;
-  last_.reset();
-  auto made = std::make_shared<model_weights>(model_weights{.model = model, .seed = seed, .layers = {}});
+std::shared_ptr<const model_weights> weights_cache::get(const model_dims& model, std::uint64_t seed,
+                                                        expert_range held) {
+  std::erase_if(last_, [&](const auto& kept) { return kept->model != model || kept->seed != seed; });
+  for (const auto& kept : last_)
+    if (kept->held == held) return kept;
+  auto made = std::make_shared<model_weights>(
+      model_weights{.model = model, .seed = seed, .held = held, .layers = {}});
   for (std::int32_t layer = 0; layer < model.layers; ++layer) {
     const std::int32_t same = model.weights_layer(layer);
     made->layers.push_back(same < layer ? copy_of(made->layers[static_cast<std::size_t>(same)])
-                                        : layer_maker(model, seed, layer).make());
+                                        : layer_maker(model, seed, layer, held).make());
   }
-  last_ = made;
-  return last_;
+  last_.push_back(made);
+  return made;
 }
 
 }  // namespace ess::ESS_CUDA

@@ -28,7 +28,7 @@ struct layer_weights {
   packed_weights q_a, q_b, kv_a, out, index_q, index_k, index_head_weight;
   packed_weights k_up, v_up;  // a matrix a head: nope -> kv_lora, kv_lora -> v
   gated_weights dense;        // empty in a mixture-of-experts layer
-  gated_weights experts;      // a matrix a routed expert
+  gated_weights experts;      // a matrix a routed expert that is held
   gated_weights shared;       // the shared one
   packed_weights router;
   packed_weights draft_in;     // empty but in a draft layer
@@ -39,17 +39,20 @@ struct layer_weights {
 struct model_weights {
   model_dims model;
   std::uint64_t seed = 0;
+  expert_range held;  // routed experts
   std::vector<layer_weights> layers;
 };
 
-// Keeps the last weights made: points of a run mostly share them.
+// Keeps weights of the model and seed asked for last: points of a run mostly share them. A rank's references
+// have all experts, so there may be two.
 class weights_cache {
  public:
   // On the current device. Throws cuda_error.
-  [[nodiscard]] std::shared_ptr<const model_weights> get(const model_dims& model, std::uint64_t seed);
+  [[nodiscard]] std::shared_ptr<const model_weights> get(const model_dims& model, std::uint64_t seed,
+                                                         expert_range held);
 
  private:
-  std::shared_ptr<const model_weights> last_;
+  std::vector<std::shared_ptr<const model_weights>> last_;
 };
 
 }  // namespace ess::ESS_CUDA

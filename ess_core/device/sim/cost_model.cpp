@@ -148,7 +148,15 @@ table_value cost_model::experts(double tokens) const {
                                              : hw_.shared_expert.at(tokens));
 }
 
+std::optional<table_value> cost_model::measured(const operation& op, const op_size& size) const {
+  const cost_table& table = hw_.operations[static_cast<std::size_t>(op.kind)];
+  if (table.empty()) return std::nullopt;
+  return table.at(size.query_tokens,
+                  op.kind == op_kind::attend ? size.attended / size.query_tokens : size.context_tokens);
+}
+
 op_cost cost_model::computed(const operation& op, const op_size& size) const {
+  if (const auto own = measured(op, size)) return on_processors(*own);
   const model_dims& m = model_;
   const double tokens = size.query_tokens;
   switch (op.kind) {
@@ -202,11 +210,13 @@ table_value cost_model::journey(const cost_table& table, double tokens, double b
 }
 
 op_cost cost_model::over_network(const operation& op, const op_size& size) const {
-  if (cluster_.expert_ranks <= 1) return on_processors(exactly(kernel_us()));
+  if (cluster_.expert_ranks <= 1) return on_processors(measured(op, size).value_or(exactly(kernel_us())));
   const double values = size.query_tokens * model_.moe.top_k * model_.hidden;
   const bool out = op.kind == op_kind::dispatch;
-  const table_value time = out ? journey(hw_.dispatch, size.query_tokens, values * fp8)
-                               : journey(hw_.combine, size.query_tokens, values * bf16);
+  const auto own = measured(op, size);
+  const table_value time = own   ? *own
+                           : out ? journey(hw_.dispatch, size.query_tokens, values * fp8)
+                                 : journey(hw_.combine, size.query_tokens, values * bf16);
   op_cost cost{.us = time.us, .stretch = time.stretch};
   const auto use = [&](resource what, double share) { cost.use[static_cast<std::size_t>(what)] = share; };
   use(resource::network, 1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "ess_core/device/sim/hardware.h"
@@ -75,6 +76,8 @@ class cost_model {
   [[nodiscard]] table_value experts(double tokens) const;
   [[nodiscard]] table_value routed_experts(double local, double rows) const;
   [[nodiscard]] table_value journey(const cost_table& table, double tokens, double bytes) const;
+  // By the machine's own table of the operation; nothing if it has none.
+  [[nodiscard]] std::optional<table_value> measured(const operation& op, const op_size& size) const;
   [[nodiscard]] op_cost computed(const operation& op, const op_size& size) const;
   [[nodiscard]] op_cost over_network(const operation& op, const op_size& size) const;
   [[nodiscard]] op_cost over_link(const operation& op, const op_size& size) const;

@@ -2,6 +2,7 @@
 // source. Files of them are in workloads/hardware (workloads/hardware_profile.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "ess_core/base/units.h"
 #include "ess_core/device/sim/cost_table.h"
+#include "ess_core/step/operation.h"
 
 namespace ess::sim {
 
@@ -78,6 +80,10 @@ struct hardware {
   cost_table experts_very_skewed;  // 1.01
   cost_table dispatch;             // (nodes, tokens of a rank)
   cost_table combine;
+
+  // A machine's own times of whole operations, by kind: they come before all of the above. Over (query
+  // tokens, context), of `attend` over (query tokens, rows of each). Waits of dispatch and combine included.
+  std::array<cost_table, op_kind_count> operations;
 };
 
 // Of a GPU, for weights, caches and activations.

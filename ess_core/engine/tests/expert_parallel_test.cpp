@@ -6,7 +6,7 @@
 
 #include "baselines/systems.h"
 #include "ess_core/communicator/testing/thread_ranks.h"
-#include "ess_core/device/cpu/cpu_device.h"
+#include "ess_core/device/tests/tested_devices.h"
 #include "ess_core/engine/capacity.h"
 #include "ess_core/engine/decode_engine.h"
 #include "ess_core/model/presets.h"
@@ -24,7 +24,13 @@ struct spread {
   std::string_view system = "ess";
   overlap_choice overlap = {};
   std::int32_t query_tokens = 1;
+  test::tested_device on = test::tested_device::cpu;
 };
+
+std::unique_ptr<device> make_device(test::tested_device on, communicator* ranks) {
+  if (on == test::tested_device::cuda_emulated) return cuda_emulated::make_device({.ranks = ranks});
+  return make_cpu_device({.ranks = ranks});
+}
 
 std::string name_of(const testing::TestParamInfo<spread>& info) { return info.param.name; }
 void PrintTo(const spread& s, std::ostream* out) { *out << s.name; }
@@ -57,7 +63,7 @@ decoded decode(const spread& what, communicator* ranks) {
                                             .final_tokens = context + steps * what.query_tokens,
                                             .ranks = count},
                                            *system, batch, batch);
-  const auto device = make_cpu_device({.ranks = ranks});
+  const auto device = make_device(what.on, ranks);
   device->allocate(layout, seed);
   prefill_source prefill(model, seed);
   decode_engine engine(*device, *system, prefill,
@@ -139,6 +145,33 @@ TEST_P(expert_parallel, equals_one_rank_bit_for_bit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(systems, expert_parallel, testing::ValuesIn(all_spreads()), name_of);
+
+// The order of a GPU's sums follows the number of experts beside, so values differ by roundings.
+class expert_parallel_on_gpus : public testing::TestWithParam<spread> {};
+
+TEST_P(expert_parallel_on_gpus, equals_one_rank_but_for_roundings) {
+  const decoded alone = decode(GetParam(), nullptr);
+  const decoded over = decode_over(GetParam(), 2);
+  ASSERT_EQ(over.hidden.size(), alone.hidden.size());
+  for (const auto& [id, steps_of] : alone.hidden) {
+    for (std::size_t step = 0; step < steps_of.size(); ++step) {
+      for (std::size_t i = 0; i < steps_of[step].size(); ++i)
+        ASSERT_NEAR(over.hidden.at(id)[step][i], steps_of[step][i], 1e-4)
+            << "request " << id << ", step " << step;
+    }
+  }
+  EXPECT_EQ(over.hits, alone.hits);
+  EXPECT_EQ(over.misses, alone.misses);
+  EXPECT_GT(over.bytes_sent, 0);
+}
+
+constexpr auto emulated = test::tested_device::cuda_emulated;
+INSTANTIATE_TEST_SUITE_P(cuda_emulated, expert_parallel_on_gpus,
+                         testing::Values(spread{.name = "ess_dba_two_batches",
+                                                .overlap = {.kind = overlap_kind::dba, .micro_batches = 2},
+                                                .on = emulated},
+                                         spread{.name = "hisparse", .system = "hisparse", .on = emulated}),
+                         name_of);
 
 // Eight experts over three ranks: one holds fewer.
 TEST(expert_parallel_shares, need_not_be_even) {

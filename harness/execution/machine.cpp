@@ -1,5 +1,7 @@
 #include "harness/execution/machine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "ess_core/device/cpu/cpu_device.h"
@@ -67,6 +69,10 @@ std::unique_ptr<ess::device> machine::make_cuda(const planned_point& plan, const
       .ranks = ranks};
 #ifdef ESSBENCH_CUDA
   if (plan.family == device_family::cuda) {
+    const int gpus = ess::cuda::gpu_count();
+    if (ranks_.local_ranks() > gpus)
+      throw ess::unsupported(fmt::format("{} ranks on a machine with {} GPUs", ranks_.local_ranks(), gpus));
+    options.ordinal = ranks_.local_rank();
     options.weights = cuda_weights_;
     return ess::cuda::make_device(options);
   }

@@ -102,7 +102,8 @@ class workload_run {
   }
 
   void begin() {
-    const std::vector<std::string> places = ranks_.gather(describe_rank(options_.on).dump());
+    const std::vector<std::string> places =
+        ranks_.gather(describe_rank(options_.on, ranks_.local_rank()).dump());
     if (store_ == nullptr) return;
     if (options_.mode == resume_mode::resume) {
       if (const auto id = run_to_resume()) {
@@ -414,9 +415,10 @@ results::environment describe_simulation(const target& on) {
   return out;
 }
 
-results::environment describe_rank(const target& on) {
+results::environment describe_rank(const target& on, int local_rank) {
   results::environment out = capture_rank_place(system_files());
-  out["gpu"] = on.gpu() != nullptr ? nlohmann::json(on.gpu()->name) : nlohmann::json();
+  out["gpu"] = nullptr;  // GPUs of one machine are of one kind
+  if (on.gpu() != nullptr) out["gpu"] = {{"name", on.gpu()->name}, {"ordinal", local_rank}};
   return out;
 }
 

@@ -54,8 +54,8 @@ struct run_outcome {
 [[nodiscard]] results::environment describe_machine();
 // What it says of a GPU, or of its stand-in.
 [[nodiscard]] results::environment describe_gpu(const target& on);
-// Where one rank runs: see rank_place.h.
-[[nodiscard]] results::environment describe_rank(const target& on);
+// Where one rank runs (rank_place.h), and the GPU that it has among those of its machine.
+[[nodiscard]] results::environment describe_rank(const target& on, int local_rank);
 // What it says where nothing is measured: this machine, and the hardware that is simulated.
 [[nodiscard]] results::environment describe_simulation(const target& on);
 

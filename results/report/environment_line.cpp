@@ -34,7 +34,10 @@ std::string environment_line(const loaded_run& run) {
   add(parts, at(run.env, "/gpu/name"));
   add(parts, gigabytes(run.env, "/gpu/memory_bytes"), " of GPU memory");
   add(parts, at(run.env, "/cpu/model"));
-  add(parts, at(run.env, "/cpu/usable_cores"), " cores");
+  const std::string cores = at(run.env, "/cpu/usable_cores");
+  add(parts, cores, cores == "1" ? " core" : " cores");
+  if (run.env.contains("ranks"))
+    parts.push_back(fmt::format("{} ranks over {}", run.env.at("ranks").size(), at(run.env, "/communicator")));
   add(parts, gigabytes(run.env, "/memory/total_bytes"));
   add(parts, at(run.env, "/system/distribution"));
   add(parts, at(run.env, "/build/compiler") + " " + at(run.env, "/build/compiler_version"));

@@ -95,6 +95,13 @@ std::vector<show_column> serving_columns(const loaded_run& run) {
   return columns;
 }
 
+// Of runs over several ranks.
+std::vector<show_column> rank_columns(const loaded_run& run) {
+  if (!any_point_has(run, "exposed_exchange_us_per_layer")) return {};
+  return {metric_column({"exchange", "us/layer"}, "exposed_exchange_us_per_layer", 1, 0),
+          metric_column({"busiest", "rank"}, "rank_imbalance", 1, 2)};
+}
+
 std::vector<show_column> columns_of(const loaded_run& run) {
   std::vector<show_column> columns = {
       {{"point"}, [](const row_context& row) { return name_of(row.point); }, alignment::left},
@@ -111,6 +118,7 @@ std::vector<show_column> columns_of(const loaded_run& run) {
   columns.push_back(metric_column({"MB in", "a step"}, "h2d_bytes_per_step", 1e-6, 2));
   if (any_point_has(run, "exposed_transfer_us_per_layer"))
     columns.push_back(metric_column({"exposed", "us/layer"}, "exposed_transfer_us_per_layer", 1, 0));
+  for (show_column& column : rank_columns(run)) columns.push_back(std::move(column));
   columns.push_back(metric_column({"device", "MB"}, "device_bytes", 1e-6, 1));
   columns.push_back(metric_column({"host", "MB"}, "host_bytes", 1e-6, 1));
   columns.push_back(metric_column({"link", "prop."}, "link_proportion", 1, 2));
@@ -142,7 +150,10 @@ std::string clocks_of(const loaded_run& run) {
                                                       : "";
     all.insert(fmt::format("device {}, clock {}{}{}", p.point.device, p.point.clock, note, link));
   }
-  return fmt::format("{}\n", fmt::join(all, "; "));
+  const std::string ranks = run.env.contains("ranks") ? fmt::format("; {} ranks, batch and tokens/s of each",
+                                                                    run.env.at("ranks").size())
+                                                      : "";
+  return fmt::format("{}{}\n", fmt::join(all, "; "), ranks);
 }
 
 // A simulation says the same whenever it runs, so it is not told when it did, nor which run it was.
@@ -175,6 +186,13 @@ std::string legend_of(const loaded_run& run) {
     text +=
         "  of uncapped  tokens/s, as a share of all_gpu without a memory budget (at the same batch, if that "
         "was run)\n";
+  }
+  if (any_point_has(run, "exposed_exchange_us_per_layer")) {
+    text +=
+        "  exchange     time a layer with experts in which ranks exchanged rows, or waited for each other, "
+        "and "
+        "computed nothing\n"
+        "  busiest rank rows that its experts computed, over the mean of all ranks\n";
   }
   text +=
       "  hits         rows that attention asked for and the device held already; misses/top-k counts the "

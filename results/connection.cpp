@@ -120,7 +120,7 @@ connection::marks connection::read_marks() {
 void connection::check_whose() {
   const auto [version, application, empty] = read_marks();
   if (version == 0 && empty && options_.mode == open_mode::create) return;
-  if (version == 0 || application != application_id) {
+  if (version <= 0 || application != application_id) {
     raise("open", store_fault::foreign, "a SQLite database, but not one of essbench");
   }
   if (version > schema_version()) {

@@ -36,6 +36,12 @@ void read_all(connection& c) {
       c.raise("import", store_fault::corrupt, "a run cannot be found by its id");
     }
   }
+  // Read by their run, copied by their attempt.
+  const int strayed = c.db()
+                          .execAndGet("SELECT count(*) FROM event e JOIN attempt a ON a.number = e.attempt "
+                                      "JOIN point p ON p.number = a.point WHERE e.run IS NOT p.run")
+                          .getInt();
+  if (strayed > 0) c.raise("import", store_fault::corrupt, "an event is of another run than its attempt");
 }
 
 }  // namespace

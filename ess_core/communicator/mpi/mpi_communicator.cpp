@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -64,9 +66,40 @@ process_state state_of(const peer& p, const std::string& here) {
   return state == 'T' || state == 't' ? process_state::stopped : process_state::running;
 }
 
+// Around calls of MPI that wait for all ranks and cannot be left: if they take longer, this process ends, and
+// the launcher ends the others.
+class deadline {
+ public:
+  deadline(std::chrono::milliseconds patience, const char* what)
+      : thread_([this, patience, what] {
+          std::unique_lock lock(mutex_);
+          if (changed_.wait_for(lock, patience, [this] { return over_; })) return;
+          fmt::print(stderr, "essbench: {} took longer than {:.1f} s: a rank is missing\n", what,
+                     std::chrono::duration<double>(patience).count());
+          std::_Exit(exit_code_of_lost_ranks);
+        }) {}
+  ~deadline() {
+    {
+      const std::scoped_lock lock(mutex_);
+      over_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+
+ private:
+  static constexpr int exit_code_of_lost_ranks = 130;  // resumable
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
 class mpi_communicator final : public communicator {
  public:
   explicit mpi_communicator(const join_options& options) : options_(options), space_(process_space()) {
+    const deadline join(options.patience, "joining the ranks");
     int provided = 0;
     check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
     if (provided < MPI_THREAD_SERIALIZED)
@@ -89,6 +122,7 @@ class mpi_communicator final : public communicator {
 
   ~mpi_communicator() override {
     if (lost_) return;  // others may never come to finalise
+    const deadline leave(options_.patience, "leaving the ranks");
     MPI_Comm_free(&world_);
     MPI_Finalize();
   }

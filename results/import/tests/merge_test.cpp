@@ -386,6 +386,14 @@ TEST(merge, refuses_what_is_no_sound_database_of_essbench) {
   make_run(folder / "newer.db", "run-1", {"ess"});
   sql(folder / "newer.db", "PRAGMA user_version = 99");
   expect_refusal(store_fault::newer_schema, folder / "newer.db", folder / "all.db");
+  make_run(folder / "below.db", "run-1", {"ess"});
+  sql(folder / "below.db", "PRAGMA user_version = -671088637");
+  expect_refusal(store_fault::foreign, folder / "below.db", folder / "all.db");
+  make_run(folder / "strayed.db", "run-1", {"ess"});
+  sql(folder / "strayed.db",
+      "PRAGMA foreign_keys = 0; INSERT INTO event (run, attempt, at, kind, detail) VALUES (99, 1, 'ok', 'a', "
+      "'b')");
+  expect_refusal(store_fault::corrupt, folder / "strayed.db", folder / "all.db");
   EXPECT_EQ(rows_of(folder / "all.db"), rows);
 }
 

@@ -121,7 +121,9 @@ finished kill_and_resume::run(const fs::path& database, bool resume, const distu
 }
 
 finished kill_and_resume::run_and_kill(const fs::path& database, bool resume, round_result& result) {
-  std::uniform_int_distribution<int> moment(1, static_cast<int>(unbroken_time_.count()));
+  // Ranks: not while mpirun brings them together, which it may not survive itself.
+  const auto all = static_cast<int>(unbroken_time_.count());
+  std::uniform_int_distribution<int> moment(ranks_ > 1 ? all / 3 : 1, all);
   disturbance kill{.after = milliseconds(moment(random_)), .signal = SIGKILL};
   if (ranks_ > 1) {
     kill.rank = std::uniform_int_distribution(0, ranks_ - 1)(random_);

@@ -56,6 +56,19 @@ pid_t victim_of(pid_t child, int rank) {
   return found;
 }
 
+constexpr std::chrono::seconds forever = std::chrono::hours(24);
+// mpirun itself may hang once all ranks have ended, if one was lost while they came together (Open
+// MPI 4.1.4).
+constexpr std::chrono::seconds launcher_patience{60};
+
+void wait_for(pid_t child, std::chrono::seconds patience, int& status) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > until) kill(child, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
 finished run_command(const std::vector<std::string>& command, const std::vector<std::string>& environment,
                      const disturbance& disturbed) {
   std::string folder = (std::filesystem::temp_directory_path() / "essbench_process_XXXXXX").string();
@@ -73,7 +86,7 @@ finished run_command(const std::vector<std::string>& command, const std::vector<
     if (const pid_t victim = victim_of(child, disturbed.rank); victim > 0) kill(victim, disturbed.signal);
   }
   int status = 0;
-  waitpid(child, &status, 0);
+  wait_for(child, disturbed.rank >= 0 ? launcher_patience : forever, status);
   finished result{.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
                   .out = content(out),
                   .err = content(err)};

@@ -115,8 +115,9 @@ finished kill_and_resume::run(const fs::path& database, bool resume, const distu
                                     "--db", database.string()};
   if (resume) words.emplace_back("--resume");
   if (ranks_ == 1) return run_program(words, {}, disturbed);
-  words.insert(words.end(),
-               {"--set", "model.preset=tiny_moe", "--rank-patience", std::to_string(patience_s)});
+  words.insert(words.end(), {"--set", "model.preset=tiny_moe"});
+  // Where none is lost a busy machine may take its time.
+  if (disturbed.rank >= 0) words.insert(words.end(), {"--rank-patience", std::to_string(patience_s)});
   return run_ranks(ranks_, words, disturbed);
 }
 

@@ -56,17 +56,31 @@ pid_t victim_of(pid_t child, int rank) {
   return found;
 }
 
-constexpr std::chrono::seconds forever = std::chrono::hours(24);
 // mpirun itself may hang once all ranks have ended, if one was lost while they came together (Open
 // MPI 4.1.4).
-constexpr std::chrono::seconds launcher_patience{60};
+constexpr std::chrono::seconds launcher_patience{3};
 
-void wait_for(pid_t child, std::chrono::seconds patience, int& status) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (waitpid(child, &status, WNOHANG) == 0) {
-    if (std::chrono::steady_clock::now() > until) kill(child, SIGKILL);
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+bool has_living_children(pid_t parent) {
+  const std::string at = std::to_string(parent);
+  std::istringstream children(content("/proc/" + at + "/task/" + at + "/children"));
+  for (pid_t child = 0; children >> child;) {
+    const std::string stat = content("/proc/" + std::to_string(child) + "/stat");
+    const std::size_t name_end = stat.rfind(')');
+    if (name_end != std::string::npos && stat.compare(name_end, 3, ") Z") != 0) return true;
   }
+  return false;
+}
+
+int wait_for(pid_t child, bool is_launcher) {
+  int status = 0;
+  auto last_alive = std::chrono::steady_clock::now();
+  while (waitpid(child, &status, is_launcher ? WNOHANG : 0) == 0) {
+    const auto now = std::chrono::steady_clock::now();
+    if (has_living_children(child)) last_alive = now;
+    if (now - last_alive > launcher_patience) kill(child, SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return status;
 }
 
 finished run_command(const std::vector<std::string>& command, const std::vector<std::string>& environment,
@@ -85,8 +99,7 @@ finished run_command(const std::vector<std::string>& command, const std::vector<
     std::this_thread::sleep_for(disturbed.after);
     if (const pid_t victim = victim_of(child, disturbed.rank); victim > 0) kill(victim, disturbed.signal);
   }
-  int status = 0;
-  wait_for(child, disturbed.rank >= 0 ? launcher_patience : forever, status);
+  const int status = wait_for(child, disturbed.rank >= 0);
   finished result{.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
                   .out = content(out),
                   .err = content(err)};

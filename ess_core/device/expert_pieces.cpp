@@ -1,5 +1,7 @@
 #include "ess_core/device/expert_pieces.h"
 
+#include <fmt/format.h>
+
 #include <numeric>
 
 namespace ess {
@@ -8,6 +10,18 @@ namespace {
 std::int64_t row_bytes(const memory_layout& l) { return std::int64_t{l.model.hidden} * 4; }
 
 }  // namespace
+
+expert_range experts_here(const moe_dims& moe, const communicator* ranks) {
+  return ranks != nullptr ? experts_of(moe, ranks->rank(), ranks->ranks()) : experts_of(moe, 0, 1);
+}
+
+std::string network_fault(const operation& op, const communicator* ranks) {
+  const bool journey = op.kind == op_kind::dispatch || op.kind == op_kind::combine;
+  if ((op.stream == stream_id::network) == (journey && ranks != nullptr)) return {};
+  return fmt::format(
+      "{} on the {} stream, and {}", to_string(op.kind), to_string(op.stream),
+      ranks != nullptr ? "other ranks have experts, too" : "all experts are here: there is no network");
+}
 
 void rank_pieces::add(std::int64_t offset, std::int64_t size) {
   offsets.push_back(offset);

@@ -7,12 +7,19 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "ess_core/communicator/communicator.h"
 #include "ess_core/device/device.h"
 
 namespace ess {
+
+// What a device holds: of one rank of several, its share; of null, all.
+[[nodiscard]] expert_range experts_here(const moe_dims& moe, const communicator* ranks);
+// Why a device cannot run an operation on its stream: tokens go to their experts and back over the network
+// where there are other ranks, and only there. Empty if it can.
+[[nodiscard]] std::string network_fault(const operation& op, const communicator* ranks);
 
 struct rank_pieces {
   std::vector<std::int64_t> offsets, bytes;  // [ranks]

@@ -64,6 +64,11 @@ struct access_list {
 
 }  // namespace
 
+bool has_work_on(const step_program& program, stream_id stream) {
+  return std::any_of(program.operations.begin(), program.operations.end(),
+                     [&](const operation& op) { return op.stream == stream; });
+}
+
 std::string_view to_string(op_kind kind) { return op_names.at(static_cast<std::size_t>(kind)); }
 
 std::optional<op_kind> parse_op_kind(std::string_view name) {

@@ -121,6 +121,8 @@ struct step_program {
   std::uint64_t id = 0;  // differs between programs of a process that were built apart
 };
 
+[[nodiscard]] bool has_work_on(const step_program& program, stream_id stream);
+
 [[nodiscard]] std::string_view to_string(op_kind kind);
 [[nodiscard]] std::optional<op_kind> parse_op_kind(std::string_view name);
 [[nodiscard]] std::string_view to_string(stream_id stream);

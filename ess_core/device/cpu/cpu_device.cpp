@@ -11,6 +11,7 @@
 #include "ess_core/device/cpu/kernels/select_topk.h"
 #include "ess_core/device/cpu/stream_executor.h"
 #include "ess_core/device/cpu/thread_place.h"
+#include "ess_core/device/expert_pieces.h"
 #include "ess_core/device/tier_budget.h"
 #include "ess_core/layout/rope.h"
 #include "ess_core/nvtx/nvtx.h"
@@ -158,14 +159,14 @@ class cpu_device final : public device {
     if (layout.ranks != (options_.ranks != nullptr ? options_.ranks->ranks() : 1))
       throw std::invalid_argument("the layout is for another number of ranks");
     charge(layout, options_.device_budget, options_.host_budget);
-    context_.reset(
-        new context{.layout = layout,
-                    .seed = seed,
-                    .weights = options_.weights->get(layout.model, seed, held_experts(layout.model)),
-                    .team = team_,
-                    .link = paced_link(options_.link),
-                    .ranks = options_.ranks,
-                    .experts_here = held_experts(layout.model)});
+    const expert_range held = experts_here(layout.model.moe, options_.ranks);
+    context_.reset(new context{.layout = layout,
+                               .seed = seed,
+                               .weights = options_.weights->get(layout.model, seed, held),
+                               .team = team_,
+                               .link = paced_link(options_.link),
+                               .ranks = options_.ranks,
+                               .experts_here = held});
     for (std::size_t i = 0; i < buffer_count; ++i) {
       context_->buffers[i] =
           aligned_bytes(static_cast<std::size_t>(buffer_bytes(layout, static_cast<buffer_id>(i)).value));
@@ -208,20 +209,15 @@ class cpu_device final : public device {
       if (handler_of(op.kind) == nullptr) {
         throw unsupported(fmt::format("the cpu device has no {} operation", ess::to_string(op.kind)));
       }
-      if ((op.stream == stream_id::network) != (is_journey(op.kind) && options_.ranks != nullptr)) {
-        throw unsupported(fmt::format("{} on the {} stream: this cpu device {}", ess::to_string(op.kind),
-                                      ess::to_string(op.stream),
-                                      options_.ranks != nullptr ? "shares its experts with other ranks"
-                                                                : "has all experts and no network"));
-      }
+      if (const std::string fault = network_fault(op, options_.ranks); !fault.empty())
+        throw unsupported("the cpu device: " + fault);
       if (!has_weights_for(context_->model(), op)) {
         throw unsupported(fmt::format("layer {} has no weights for {}", op.layer, ess::to_string(op.kind)));
       }
     }
     context_->traffic = {};
-    const bool meets = std::ranges::any_of(
-        program.operations, [](const operation& op) { return op.stream == stream_id::network; });
-    if (meets) options_.ranks->barrier();  // what ranks did between steps is no part of the step
+    // What ranks did between steps is no part of the step.
+    if (has_work_on(program, stream_id::network)) options_.ranks->barrier();
     context_->link.begin_step(after ? link_settings{} : options_.link);
     const auto execute = [this](const operation& op, const upcoming& next) {
       if (op.stream == stream_id::copy) context_->next_on_link = next;
@@ -238,13 +234,6 @@ class cpu_device final : public device {
   }
 
  private:
-  static bool is_journey(op_kind kind) { return kind == op_kind::dispatch || kind == op_kind::combine; }
-
-  [[nodiscard]] expert_range held_experts(const model_dims& m) const {
-    return options_.ranks != nullptr ? experts_of(m.moe, options_.ranks->rank(), options_.ranks->ranks())
-                                     : experts_of(m.moe, 0, 1);
-  }
-
   static void check_model(const model_dims& m) {
     if (m.index_dim != 128) throw unsupported("the cpu device scores index keys of 128 values only");
     if (m.kv_lora % 128 != 0 || m.rope != 64)

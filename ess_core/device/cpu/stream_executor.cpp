@@ -132,8 +132,7 @@ stream_executor::~stream_executor() {
 step_timing stream_executor::run(const step_program& program, const execute_one& execute,
                                  const device::probe& after) {
   state::job job(program, execute, after);
-  const bool journeys = std::ranges::any_of(
-      program.operations, [](const operation& op) { return op.stream == stream_id::network; });
+  const bool journeys = has_work_on(program, stream_id::network);
   if (journeys && !state_->network) state_->network.emplace(state_->stop, stream_id::network);
   state_->copy.begin(&job);
   if (journeys) state_->network->begin(&job);

@@ -63,15 +63,10 @@ layer_weights make_layer(const model_dims& model, std::uint64_t seed, std::int32
 
 std::shared_ptr<const model_weights> weights_cache::get(const model_dims& model, std::uint64_t seed,
                                                         expert_range held) {
-  std::erase_if(last_, [&](const auto& kept) { return kept->model != model || kept->seed != seed; });
-  for (const auto& kept : last_)
-    if (kept->held == held) return kept;
-  auto made = std::make_shared<model_weights>(
-      model_weights{.model = model, .seed = seed, .held = held, .layers = {}});
-  for (std::int32_t layer = 0; layer < model.layers; ++layer)
-    made->layers.push_back(make_layer(model, seed, layer, held));
-  last_.push_back(made);
-  return made;
+  return recent_.get(model, seed, held, [&](model_weights& made) {
+    for (std::int32_t layer = 0; layer < model.layers; ++layer)
+      made.layers.push_back(make_layer(model, seed, layer, held));
+  });
 }
 
 }  // namespace ess::cpu

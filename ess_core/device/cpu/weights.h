@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ess_core/device/cpu/kernels/gemm.h"
+#include "ess_core/device/recent_weights.h"
 #include "ess_core/model/dims.h"
 
 namespace ess::cpu {
@@ -34,15 +35,13 @@ struct model_weights {
   std::vector<layer_weights> layers;
 };
 
-// Keeps weights of the model and seed asked for last: points of a run mostly share them. A rank's references
-// have all experts, so there may be two.
 class weights_cache {
  public:
   [[nodiscard]] std::shared_ptr<const model_weights> get(const model_dims& model, std::uint64_t seed,
                                                          expert_range held);
 
  private:
-  std::vector<std::shared_ptr<const model_weights>> last_;
+  recent_weights<model_weights> recent_;
 };
 
 }  // namespace ess::cpu

@@ -42,7 +42,7 @@ struct context {
   // Experts.
   communicator* ranks = nullptr;  // null: all are here
   expert_range experts_here;
-  std::unique_ptr<rank_exchange> exchange;
+  std::unique_ptr<rank_exchange> exchange;   // from the first step on that needs it: making it is collective
   device_memory network_scratch;             // of the network stream: [lanes][hidden] f32
   std::vector<std::int32_t> starts;          // [seats][experts + 2], on the host: see expert_starts
   std::vector<std::int32_t> arrived_counts;  // [seats][ranks][experts here], on the host

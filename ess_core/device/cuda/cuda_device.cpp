@@ -11,6 +11,7 @@
 #include "ess_core/device/cuda/kernels/select_topk.h"
 #include "ess_core/device/cuda/products.h"
 #include "ess_core/device/cuda/step_runner.h"
+#include "ess_core/device/expert_pieces.h"
 #include "ess_core/device/tier_budget.h"
 #include "ess_core/layout/rope.h"
 
@@ -179,11 +180,8 @@ class gpu_device final : public device {
     for (std::int32_t layer = 0; layer < layout.model.layers; ++layer)
       context_.first_pool_byte.push_back(pool_offset(layout, layer));
     context_.seats.resize(static_cast<std::size_t>(layout.shape.seats));
-    const moe_dims& moe = layout.model.moe;
     context_.ranks = options_.ranks;
-    context_.experts_here = options_.ranks != nullptr
-                                ? experts_of(moe, options_.ranks->rank(), options_.ranks->ranks())
-                                : experts_of(moe, 0, 1);
+    context_.experts_here = experts_here(layout.model.moe, options_.ranks);
     context_.weights = weights_->get(layout.model, seed, context_.experts_here);
     if (context_.ranks != nullptr) allocate_journey();
     allocate_buffers();
@@ -236,8 +234,10 @@ class gpu_device final : public device {
   step_timing run(const step_program& program, const probe& after) override {
     for (const operation& op : program.operations) refuse(op);
     context_.traffic = {};
-    if (goes_over_network(program))
+    if (has_work_on(program, stream_id::network)) {
+      if (!context_.exchange) context_.exchange = make_exchange(*context_.ranks);
       context_.ranks->barrier();  // what ranks did between steps is no part of it
+    }
     step_timing out = after ? runner_.run(context_, program, after) : runner_.run(context_, program);
     out.experts = context_.traffic;
     return out;
@@ -261,13 +261,8 @@ class gpu_device final : public device {
     const char* kind = to_string(op.kind).data();
     if (launcher_of(op.kind) == nullptr)
       throw unsupported(fmt::format("the {} device has no {} operation", name(), kind));
-    const bool journey = op.kind == op_kind::dispatch || op.kind == op_kind::combine;
-    if ((op.stream == stream_id::network) != (journey && options_.ranks != nullptr)) {
-      throw unsupported(fmt::format("{} on the {} stream: this {} device {}", kind, to_string(op.stream),
-                                    name(),
-                                    options_.ranks != nullptr ? "shares its experts with other ranks"
-                                                              : "has all experts and no network"));
-    }
+    if (const std::string fault = network_fault(op, options_.ranks); !fault.empty())
+      throw unsupported(fmt::format("the {} device: {}", name(), fault));
     if (!has_weights_for(context_.model(), op))
       throw unsupported(fmt::format("layer {} has no weights for {}", op.layer, kind));
   }
@@ -285,7 +280,7 @@ class gpu_device final : public device {
     context_.read_back = pinned_memory(static_cast<std::size_t>(buffer_bytes(l, buffer_id::misses).value));
   }
 
-  // What experts elsewhere need beside the buffers. Collective.
+  // What experts elsewhere need beside the buffers.
   void allocate_journey() {
     const memory_layout& l = context_.layout;
     const auto seats = static_cast<std::size_t>(l.shape.seats);
@@ -297,7 +292,6 @@ class gpu_device final : public device {
     context_.arrived_starts = device_memory(context_.arrived_starts_host.size());
     context_.network_scratch = allocated<device_memory>(memory_tier::device, "scratch of the network",
                                                         l.lanes() * l.model.hidden * 4);
-    context_.exchange = make_exchange(*context_.ranks);
   }
 
   void allocate_scratch() {

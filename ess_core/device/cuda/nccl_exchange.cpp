@@ -28,6 +28,7 @@ class nccl_exchange final : public rank_exchange {
     ncclUniqueId id{};
     if (ranks.rank() == 0) check("ncclGetUniqueId", ncclGetUniqueId(&id));
     const std::string of_first = ranks.gather(std::string(id.internal, sizeof id.internal)).front();
+    if (of_first.size() != sizeof id.internal) throw rank_failure("the first rank sent no NCCL id");
     std::memcpy(id.internal, of_first.data(), sizeof id.internal);
     check("ncclCommInitRank", ncclCommInitRank(&comm_, ranks.ranks(), id, ranks.rank()));
   }

@@ -7,16 +7,12 @@
 
 namespace ess::ESS_CUDA {
 
-bool goes_over_network(const step_program& program) {
-  return std::ranges::any_of(program.operations,
-                             [](const operation& op) { return op.stream == stream_id::network; });
-}
-
 bool is_capturable(const step_program& program) {
-  return !goes_over_network(program) && std::ranges::none_of(program.operations, [](const operation& op) {
-    return op.kind == op_kind::read_back || op.kind == op_kind::fetch_by_call ||
-           op.kind == op_kind::stream_layer || op.kind == op_kind::store_landed;
-  });
+  return !has_work_on(program, stream_id::network) &&
+         std::ranges::none_of(program.operations, [](const operation& op) {
+           return op.kind == op_kind::read_back || op.kind == op_kind::fetch_by_call ||
+                  op.kind == op_kind::stream_layer || op.kind == op_kind::store_landed;
+         });
 }
 
 step_runner::step_runner(bool graphs, int profiled_runs)
@@ -30,7 +26,8 @@ void step_runner::make_events(std::size_t operations) {
 // Streams begin together and end together, whatever the program has on them.
 void step_runner::enqueue(context& c, const step_program& program, bool timed) {
   const stream& compute = streams_[0];
-  const std::span<const stream> others = std::span(streams_).subspan(1, goes_over_network(program) ? 2 : 1);
+  const std::span<const stream> others =
+      std::span(streams_).subspan(1, has_work_on(program, stream_id::network) ? 2 : 1);
   const auto wait = [](const stream& who, const event& what) {
     check("cudaStreamWaitEvent", cudaStreamWaitEvent(who.get(), what.get(), 0));
   };

@@ -50,8 +50,6 @@ class step_runner {
   std::map<std::uint64_t, known_program> seen_;  // by step_program::id
 };
 
-// Whether a program has something for the network: ranks then run it together.
-[[nodiscard]] bool goes_over_network(const step_program& program);
 // Whether all of a program can be captured: nothing in it needs the host.
 [[nodiscard]] bool is_capturable(const step_program& program);
 

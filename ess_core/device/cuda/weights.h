@@ -6,6 +6,7 @@
 
 #include "ess_core/device/cuda/kernels/linear_pack.h"
 #include "ess_core/device/cuda/runtime.h"
+#include "ess_core/device/recent_weights.h"
 #include "ess_core/model/dims.h"
 
 namespace ess::ESS_CUDA {
@@ -43,8 +44,6 @@ struct model_weights {
   std::vector<layer_weights> layers;
 };
 
-// Keeps weights of the model and seed asked for last: points of a run mostly share them. A rank's references
-// have all experts, so there may be two.
 class weights_cache {
  public:
   // On the current device. Throws cuda_error.
@@ -52,7 +51,7 @@ class weights_cache {
                                                          expert_range held);
 
  private:
-  std::vector<std::shared_ptr<const model_weights>> last_;
+  recent_weights<model_weights> recent_;
 };
 
 }  // namespace ess::ESS_CUDA

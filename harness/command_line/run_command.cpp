@@ -89,7 +89,8 @@ std::string options_of(const run_arguments& arguments) {
 
 exit_code run_as_rank(const run_arguments& arguments, const workloads::workload& workload, const target& on,
                       ess::communicator& ranks) {
-  check_same(ranks, facts_of_this_process(on.device(), workload.resolved_json, options_of(arguments)));
+  if (ranks.ranks() > 1)
+    check_same(ranks, facts_of_this_process(on.device(), workload.resolved_json, options_of(arguments)));
   const bool first = ranks.rank() == 0;
   const shard part = parse_shard(arguments.shard).value_or(shard{});
   const std::string run_id = arguments.shard.empty() ? "" : id_of_sweep(arguments, workload, on, part);
@@ -135,6 +136,9 @@ exit_code run(const run_arguments& arguments) {
     return run_as_rank(arguments, workload, on, *ranks);
   } catch (const rank_mismatch& e) {
     refuse(exit_code::bad_data, e.what());  // all ranks have found it
+  } catch (const refused&) {
+    ranks->give_up("it was refused, as the first rank says");
+    throw;
   } catch (const ess::rank_failure& e) {
     tell(fmt::format("essbench: {}", e.what()));
     return exit_code::interrupted;

@@ -102,8 +102,8 @@ class workload_run {
   }
 
   void begin() {
-    const std::vector<std::string> places =
-        ranks_.gather(describe_rank(options_.on, ranks_.local_rank()).dump());
+    std::vector<std::string> places;
+    if (ranks_.ranks() > 1) places = ranks_.gather(describe_rank(options_.on, ranks_.local_rank()).dump());
     if (store_ == nullptr) return;
     if (options_.mode == resume_mode::resume) {
       if (const auto id = run_to_resume()) {
@@ -114,7 +114,7 @@ class workload_run {
     }
     if (outcome_.run_id.empty()) {
       results::environment machine_now = describe(options_.on);
-      if (places.size() > 1) {
+      if (!places.empty()) {
         machine_now["communicator"] = ranks_.name();
         for (const std::string& place : places) machine_now["ranks"].push_back(nlohmann::json::parse(place));
       }

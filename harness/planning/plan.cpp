@@ -108,10 +108,9 @@ std::string unsuited_ranks(const settings& s, const planned_point& plan) {
   if (s.cluster.ep > 0 && s.cluster.ep != plan.ranks && plan.model.has_moe_layers()) {
     return fmt::format(
         "cluster.ep is {} and this run has {} rank{}; start it with mpirun -n {}, or take cluster.ep = 0 for "
-        "as "
-        "many as there are; --device sim:PROFILE simulates a cluster, model.ep_slice = {} one rank's share "
-        "of "
-        "experts",
+        "as many as there are; --device sim:PROFILE simulates a cluster, model.ep_slice = {} one rank's "
+        "share "
+        "of experts",
         s.cluster.ep, plan.ranks, plan.ranks == 1 ? "" : "s", s.cluster.ep, s.cluster.ep);
   }
   if (plan.ranks == 1) return {};

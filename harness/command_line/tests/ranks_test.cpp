@@ -75,6 +75,15 @@ TEST_F(ranks_command, a_database_that_cannot_be_opened_ends_all) {
   EXPECT_THAT(all.err, Not(HasSubstr("internal error")));
 }
 
+TEST_F(ranks_command, of_which_the_first_is_refused_end_at_once) {
+  const auto sweep = words(2, {"--shard", "1/2"});
+  ASSERT_EQ(run_ranks(2, sweep).code, 0);
+  const finished again = run_ranks(2, sweep);
+  EXPECT_EQ(again.code, 65) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("has this sweep already"));
+  EXPECT_THAT(again.err, Not(HasSubstr("no answer")));
+}
+
 TEST_F(ranks_command, that_the_workload_is_not_for_are_a_reason) {
   const finished two = run_ranks(2, words(2, {"--json", "--set", "cluster.ep=4"}));
   EXPECT_EQ(two.code, 5) << two.err;

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "ess_core/communicator/testing/thread_ranks.h"
+#include "ess_core/locality/tests/scratch_folder.h"
 #include "harness/execution/run.h"
 
 namespace harness {
@@ -107,12 +108,6 @@ constexpr const char* spec = R"({
 
 class run_over_ranks : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / ("essbench_ranks_test_" + results::new_run_id());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   // The same eight requests, over so many ranks.
   results::loaded_run run(int count, std::vector<std::string> set = {}) {
     set.push_back("batch=" + std::to_string(8 / count));
@@ -138,7 +133,7 @@ class run_over_ranks : public testing::Test {
     return "none";
   }
 
-  std::filesystem::path folder_;
+  ess::scratch_folder folder_;
 };
 
 TEST_F(run_over_ranks, computes_what_one_computes) {

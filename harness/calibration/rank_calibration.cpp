@@ -51,7 +51,8 @@ bool share_cores(ess::communicator& ranks) {
 }
 
 // Over steps and layers of one batch.
-void measure(machine& here, ess::communicator& ranks, const planned_point& plan, int steps, times& into) {
+void measure(machine& here, ess::communicator& ranks, const planned_point& plan, int steps, bool share,
+             times& into) {
   const ess::memory_layout layout = plan.layout();
   const auto device = here.make_device(plan);
   device->allocate(layout, static_cast<std::uint64_t>(plan.point.requested.seed));
@@ -69,7 +70,6 @@ void measure(machine& here, ess::communicator& ranks, const planned_point& plan,
       us[report.program->operations[i].kind].push_back((time.end - time.start).count());
     }
   }
-  const bool share = share_cores(ranks);
   const int context = plan.point.requested.context_tokens;
   for (const auto& [kind, samples] : us) {
     if (!is_timed(kind)) continue;
@@ -120,13 +120,14 @@ workloads::hardware_profile calibrate_ranks(ess::communicator& ranks,
                                             const rank_calibration_options& options) {
   times all;
   machine here(ranks);
+  const bool share = share_cores(ranks);
   for (const auto system : {workloads::system_kind::ess, workloads::system_kind::all_gpu}) {
     times of_system;
     for (const int context : options.contexts) {
       for (const int batch : options.batches) {
         const planned_point plan = point_of(options, system, batch, context, ranks.ranks());
         if (plan.verdict != plan_verdict::ok) throw ess::unsupported(plan.reason);
-        measure(here, ranks, plan, options.steps, of_system);
+        measure(here, ranks, plan, options.steps, share, of_system);
       }
     }
     for (auto& [kind, samples] : of_system) all[kind] = std::move(samples);  // what both have: of all_gpu

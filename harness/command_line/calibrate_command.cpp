@@ -29,8 +29,16 @@ struct calibrate_arguments {
   std::string model = "mini_moe";
 };
 
+std::unique_ptr<ess::communicator> join() try {
+  return ess::join_ranks({});
+} catch (const ess::cannot_join& e) {
+  refuse(exit_code::usage, e.what());
+}
+
 exit_code calibrate_all_ranks(const calibrate_arguments& arguments) {
-  const auto ranks = ess::join_ranks({});
+  if (arguments.device != "cpu")
+    refuse(exit_code::usage, fmt::format("--ranks measures the CPU device, not {}", arguments.device));
+  const auto ranks = join();
   const workloads::hardware_profile profile = calibrate_ranks(*ranks, {.model = arguments.model});
   if (ranks->rank() != 0) return exit_code::ok;
   write_file("--profile", arguments.profile, profile_text(profile.hardware));
@@ -69,14 +77,20 @@ void add_calibrate(CLI::App& app, action& chosen) {
       "calibrate", "What the link and the memory of this machine can do, by copy engine and by kernel");
   auto arguments = std::make_shared<calibrate_arguments>();
   add_device_option(*command, arguments->device);
-  command->add_option("--db", arguments->database, "Database that keeps the results")->capture_default_str();
-  command->add_option("--samples", arguments->samples, "Transfers of each kind that count")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  command->add_flag("--json", arguments->json, "As JSON");
-  CLI::Option* ranks = command->add_flag("--ranks", arguments->ranks,
-                                         "Instead: what operations take on the ranks of this machine, as a "
-                                         "profile for the simulator; start it with mpirun");
+  CLI::Option* database = command->add_option("--db", arguments->database, "Database that keeps the results")
+                              ->capture_default_str();
+  CLI::Option* samples =
+      command->add_option("--samples", arguments->samples, "Transfers of each kind that count")
+          ->check(CLI::Range(1, 10'000))
+          ->capture_default_str();
+  CLI::Option* json = command->add_flag("--json", arguments->json, "As JSON");
+  CLI::Option* ranks = command
+                           ->add_flag("--ranks", arguments->ranks,
+                                      "Instead: what operations take on the ranks of this machine, as a "
+                                      "profile for the simulator; start it with mpirun")
+                           ->excludes(database)
+                           ->excludes(samples)
+                           ->excludes(json);
   command->add_option("--profile", arguments->profile, "Profile to write")
       ->needs(ranks)
       ->capture_default_str();

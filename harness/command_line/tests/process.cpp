@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -44,16 +45,17 @@ void limit_files(std::uint64_t bytes) {
   _exit(127);
 }
 
+std::vector<pid_t> children_of(pid_t parent) {
+  const std::string at = std::to_string(parent);
+  std::istringstream text(content("/proc/" + at + "/task/" + at + "/children"));
+  return {std::istream_iterator<pid_t>(text), {}};
+}
+
 // The process that a disturbance is for; 0 if there is none any more.
 pid_t victim_of(pid_t child, int rank) {
   if (rank < 0) return child;
-  std::istringstream children(
-      content("/proc/" + std::to_string(child) + "/task/" + std::to_string(child) + "/children"));
-  pid_t found = 0;
-  for (int i = 0; i <= rank; ++i) {
-    if (!(children >> found)) return 0;
-  }
-  return found;
+  const std::vector<pid_t> ranks = children_of(child);
+  return static_cast<std::size_t>(rank) < ranks.size() ? ranks[static_cast<std::size_t>(rank)] : 0;
 }
 
 // mpirun itself may hang once all ranks have ended, if one was lost while they came together (Open
@@ -61,9 +63,7 @@ pid_t victim_of(pid_t child, int rank) {
 constexpr std::chrono::seconds launcher_patience{3};
 
 bool has_living_children(pid_t parent) {
-  const std::string at = std::to_string(parent);
-  std::istringstream children(content("/proc/" + at + "/task/" + at + "/children"));
-  for (pid_t child = 0; children >> child;) {
+  for (const pid_t child : children_of(parent)) {
     const std::string stat = content("/proc/" + std::to_string(child) + "/stat");
     const std::size_t name_end = stat.rfind(')');
     if (name_end != std::string::npos && stat.compare(name_end, 3, ") Z") != 0) return true;

@@ -1,26 +1,21 @@
 #include "harness/environment/rank_place.h"
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "ess_core/locality/tests/scratch_folder.h"
 
 namespace harness {
 namespace {
 
 class rank_place : public testing::Test {
  protected:
-  void SetUp() override {
-    root_ = std::filesystem::temp_directory_path() / "essbench_rank_place_test";
-    std::filesystem::remove_all(root_);
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
   void file(const std::string& path, const std::string& text) const {
     std::filesystem::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text;
+    ess::write_bytes(root_ / path, text);
   }
 
-  std::filesystem::path root_;
+  ess::scratch_folder root_;
 };
 
 TEST_F(rank_place, says_cores_memory_and_nics) {
@@ -30,7 +25,7 @@ TEST_F(rank_place, says_cores_memory_and_nics) {
   file("sys/class/net/eth0/speed", "100000");
   file("sys/class/net/lo/speed", "0");
   file("sys/class/infiniband/mlx5_0/device/numa_node", "0");
-  const auto place = capture_rank_place(system_files(root_));
+  const auto place = capture_rank_place(system_files(root_ / "."));
   EXPECT_EQ(place.at("cores"), "4-7");
   EXPECT_EQ(place.at("numa_nodes"), "1");
   EXPECT_EQ(place.at("nics"), nlohmann::json::parse(
@@ -39,7 +34,7 @@ TEST_F(rank_place, says_cores_memory_and_nics) {
 }
 
 TEST_F(rank_place, what_is_missing_is_null) {
-  const auto place = capture_rank_place(system_files(root_));
+  const auto place = capture_rank_place(system_files(root_ / "."));
   EXPECT_TRUE(place.at("cores").is_null());
   EXPECT_TRUE(place.at("host_hash").is_null());
   EXPECT_TRUE(place.at("nics").empty());
